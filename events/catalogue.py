@@ -30,10 +30,18 @@ def page() -> str:
         "",
         "Made from the models in `events/` by `make schemas`. Every event is a CloudEvent 1.0 with the extensions",
         "`tenantid`, `partitionkey`, `correlationid` and `traceparent`; its subject is the field marked so.",
-        "An event only says \"look now\": what must be done stands in the database.",
+        'An event only says "look now": what must be done stands in the database.',
     ]
     for event in EVENTS:
-        lines += ["", f"## `{event.type}`", "", inspect.cleandoc(event.__doc__ or ""), "", "| field | type | |", "|---|---|---|"]
+        lines += [
+            "",
+            f"## `{event.type}`",
+            "",
+            inspect.cleandoc(event.__doc__ or ""),
+            "",
+            "| field | type | |",
+            "|---|---|---|",
+        ]
         for name, field in event.model_fields.items():
             if name != "tenant":
                 kind = getattr(field.annotation, "__name__", str(field.annotation))

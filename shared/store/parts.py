@@ -1,0 +1,188 @@
+"""What leaves: a reply's parts, one send slot per conversation, states that only go forward (S10 to S13).
+
+queued → sending → accepted → sent → failed → delivered → read      unknown: perhaps sent      cancelled: never will be
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from shared.errors import NotFound
+from shared.store.tenancy import Db
+
+SLOT_SECONDS = 30
+
+LOCK = """
+    SELECT status, human_through, send_part, send_claim, send_until, send_until < clock_timestamp() AS over
+      FROM conversations WHERE id = %s FOR UPDATE
+"""
+
+CANCEL = """
+    UPDATE outbound_parts SET state = 'cancelled', updated_at = clock_timestamp()
+     WHERE conversation_id = %(conversation)s AND author = 'bot' AND state = 'queued'
+       AND (%(status)s NOT IN ('bot', 'waiting') OR seq <= %(human_through)s)
+"""
+
+HEAD = """
+    SELECT p.id AS part, p.state,
+           extract(epoch FROM greatest(p.next_attempt_at, h.blocked_until) - clock_timestamp())::float AS wait_seconds
+      FROM outbound_parts p JOIN channels h ON h.id = p.channel_id
+     WHERE p.conversation_id = %(conversation)s AND p.state IN ('queued', 'unknown') AND p.ambiguous < 2
+       AND (p.author <> 'bot' OR (%(status)s IN ('bot', 'waiting') AND p.seq > %(human_through)s))
+     ORDER BY p.seq, p.ordinal LIMIT 1
+"""
+
+CLAIM = """
+    UPDATE outbound_parts p SET state = 'sending', claim = p.claim + 1, maybe_twice = p.ambiguous > 0,
+           attempts = p.attempts + 1, updated_at = clock_timestamp()
+      FROM messages m, conversations c, contacts t
+     WHERE p.id = %(part)s AND p.state = %(state)s AND m.id = p.message_id AND c.id = p.conversation_id AND t.id = c.contact_id
+    RETURNING p.id AS part, p.claim, p.conversation_id AS conversation, p.channel_id AS channel, t.external_id AS recipient,
+              p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation, m.id AS message, m.seq, m.role,
+              m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at
+"""
+
+HOLD = """
+    UPDATE conversations SET send_part = %(part)s, send_claim = %(claim)s, send_until = clock_timestamp() + interval '30 s'
+     WHERE id = %(conversation)s
+"""
+
+LOCK_ONLY = "SELECT 1 FROM conversations WHERE id = %s FOR UPDATE"
+
+ACCEPT = """
+    UPDATE outbound_parts SET state = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN 'accepted' ELSE state END,
+           provider_id_again = CASE WHEN provider_id <> %(provider_id)s THEN %(provider_id)s ELSE provider_id_again END,
+           provider_id = coalesce(provider_id, %(provider_id)s), reason = NULL, updated_at = clock_timestamp()
+     WHERE id = %(part)s
+"""
+
+LATER = """
+    UPDATE outbound_parts SET state = CASE WHEN ambiguous = 0 THEN 'queued' ELSE 'unknown' END, reason = %(reason)s,
+           next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s), updated_at = clock_timestamp()
+     WHERE id = %(part)s AND state = 'sending' AND claim = %(claim)s
+"""
+
+UNKNOWN = """
+    UPDATE outbound_parts SET state = 'unknown', ambiguous = ambiguous + 1, reason = %(reason)s,
+           next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s), updated_at = clock_timestamp()
+     WHERE id = %(part)s AND state = 'sending' AND claim = %(claim)s
+"""
+
+FAIL = """
+    UPDATE outbound_parts SET state = 'failed', reason = %(reason)s, updated_at = clock_timestamp()
+     WHERE id = %(part)s AND state = 'sending' AND claim = %(claim)s
+"""
+
+CLEAR_SLOT = """
+    UPDATE conversations SET send_part = NULL, send_until = NULL
+     WHERE id = %(conversation)s AND send_part = %(part)s AND send_claim = %(claim)s
+"""
+
+# What a provider tells later. `unknown` ranks below accepted; a late delivered beats failed.
+RANKS = "array['queued', 'sending', 'unknown', 'accepted', 'sent', 'failed', 'delivered', 'read']"
+
+ADVANCE = f"""
+    UPDATE outbound_parts SET state = %(state)s, reason = coalesce(%(reason)s, reason), updated_at = clock_timestamp()
+     WHERE id = %(part)s AND state <> 'cancelled' AND array_position({RANKS}, state) < array_position({RANKS}, %(state)s)
+    RETURNING id
+"""  # noqa: S608
+
+State = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to send one part, until the slot's time is over."""
+
+    part: UUID
+    claim: int
+    conversation: UUID
+    channel: UUID
+    recipient: str
+    text: str
+    ordinal: int
+    ambiguous: int
+    attempts: int
+    correlation: str
+    message: UUID
+    seq: int
+    role: str
+    whole: str
+    sources: list[dict[str, Any]]
+    author: UUID | None
+    said_at: datetime
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Something is to be sent, but not before so many seconds."""
+
+    seconds: float
+
+
+async def claim(db: Db, conversation: UUID, *, reconcile_seconds: float) -> Claim | Wait | None:
+    """S10: the head of the queue, if it may leave now. Raises NotFound.
+
+    None: nothing to send, or another sender holds the slot. A slot whose time is over lapses first (S12): whether its part
+    was sent is unknown, and it is due after *reconcile_seconds*. A head that isn't due makes all behind it wait.
+    """
+    row = await (await db.execute(LOCK, (conversation,))).fetchone()
+    if row is None:
+        raise NotFound("no such conversation")
+    status, human_through, send_part, send_claim, _, over = row
+    if send_part is not None:
+        if not over:
+            return None
+        held = {"conversation": conversation, "part": send_part, "claim": send_claim}
+        await db.execute(UNKNOWN, {**held, "wait": reconcile_seconds, "reason": "the sender vanished while sending"})
+        await db.execute(CLEAR_SLOT, held)
+    now = {"conversation": conversation, "status": status, "human_through": human_through}
+    await db.execute(CANCEL, now)
+    head = await (await db.execute(HEAD, now)).fetchone()
+    if head is None:
+        return None
+    part, state, wait_seconds = head
+    if wait_seconds > 0:
+        return Wait(wait_seconds)
+    cursor = db.cursor(row_factory=class_row(Claim))
+    await cursor.execute(CLAIM, {"part": part, "state": state})
+    claimed = await cursor.fetchone()
+    assert claimed is not None, "the conversation is locked"
+    await db.execute(HOLD, {"conversation": conversation, "part": part, "claim": claimed.claim})
+    return claimed
+
+
+async def record_accepted(db: Db, claimed: Claim, provider_id: str) -> None:
+    """S11: the provider has it. Lifts the part whoever brings the news, however late."""
+    await _locked(db, claimed, ACCEPT, {"provider_id": provider_id})
+
+
+async def record_later(db: Db, claimed: Claim, *, seconds: float, reason: str) -> None:
+    """S11: refused for now, and surely not sent by this try."""
+    await _locked(db, claimed, LATER, {"wait": seconds, "reason": reason})
+
+
+async def record_unknown(db: Db, claimed: Claim, *, seconds: float, reason: str) -> None:
+    """S11: perhaps sent. After *seconds* it may be sent once more; after a second such outcome never again."""
+    await _locked(db, claimed, UNKNOWN, {"wait": seconds, "reason": reason})
+
+
+async def record_failed(db: Db, claimed: Claim, *, reason: str) -> None:
+    """S11: refused for good. The next part may go."""
+    await _locked(db, claimed, FAIL, {"reason": reason})
+
+
+async def advance(db: Db, part: UUID, state: State, *, reason: str | None = None) -> bool:
+    """S13: what the provider told later; upwards only. Whether anything changed."""
+    cursor = await db.execute(ADVANCE, {"part": part, "state": state, "reason": reason})
+    return await cursor.fetchone() is not None
+
+
+async def _locked(db: Db, claimed: Claim, statement: str, values: dict[str, Any]) -> None:
+    key = {"conversation": claimed.conversation, "part": claimed.part, "claim": claimed.claim}
+    await db.execute(LOCK_ONLY, (claimed.conversation,))
+    await db.execute(statement, {**key, **values})
+    await db.execute(CLEAR_SLOT, key)
