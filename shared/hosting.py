@@ -45,6 +45,7 @@ class App(Protocol):
 A = TypeVar("A", bound=App)
 E = TypeVar("E", bound=Event)
 Handler = Callable[[A, Any, Context], Awaitable[None]]
+Raw = Callable[[A, CloudEvent], Awaitable[None]]
 Check = Callable[[A], Awaitable[None]]
 
 
@@ -55,7 +56,8 @@ class Function(Generic[A]):
         self.name = name
         self._opens = opens
         self._handlers: dict[str, tuple[type[Event], Handler[A]]] = {}
-        self._raw: dict[str, Callable[[A, CloudEvent], Awaitable[None]]] = {}
+        self._foreign: dict[str, Raw[A]] = {}
+        self._paths: dict[str, Raw[A]] = {}
         self._serves: Callable[[A], ASGIApp] | None = None
         self._site: ASGIApp | None = None
         self._checks: dict[str, Check[A]] = {"postgres": lambda app: app.store.ping()}
@@ -74,11 +76,19 @@ class Function(Generic[A]):
 
         return register
 
-    def on_raw(self, path: str) -> Callable[[Callable[[A, CloudEvent], Awaitable[None]]], None]:
+    def on_foreign(self, event_type: str) -> Callable[[Raw[A]], None]:
+        """Registers the decorated handler for an event that isn't ours, such as the clock's."""
+
+        def register(handler: Raw[A]) -> None:
+            self._foreign[event_type] = handler
+
+        return register
+
+    def on_path(self, path: str) -> Callable[[Raw[A]], None]:
         """Registers the decorated handler for every CloudEvent posted to *path*, of whatever type."""
 
-        def register(handler: Callable[[A, CloudEvent], Awaitable[None]]) -> None:
-            self._raw[path] = handler
+        def register(handler: Raw[A]) -> None:
+            self._paths[path] = handler
 
         return register
 
@@ -163,7 +173,7 @@ class Function(Generic[A]):
             return Response(json.dumps(parts), status, media_type="application/json")
         if path == "/metrics":
             return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-        if (self._handlers and path == "/") or path in self._raw:
+        if (path == "/" and (self._handlers or self._foreign)) or path in self._paths:
             return await self._take_event(app, path, request)
         return None if self._site else Response(status_code=404)
 
@@ -182,7 +192,8 @@ class Function(Generic[A]):
             return Response(str(problem)[:500], 400)
         context = Context.of(received)
         started = time.monotonic()
-        kind = str(received["type"]) if received["type"] in self._handlers or path in self._raw else "unknown"
+        known = received["type"] in self._handlers or received["type"] in self._foreign or path in self._paths
+        kind = str(received["type"]) if known else "unknown"
         with (
             telemetry.about(correlation_id=context.correlation_id, tenant=received.get("tenantid")),
             telemetry.span(self.name, kind, context.traceparent) as traceparent,
@@ -219,7 +230,7 @@ class Function(Generic[A]):
         return "done", Response(status_code=204)
 
     async def _dispatch(self, app: A, path: str, received: CloudEvent, context: Context) -> None:
-        if raw := self._raw.get(path):
+        if raw := self._paths.get(path) or self._foreign.get(received["type"]):
             await raw(app, received)
             return
         if received["type"] not in self._handlers:

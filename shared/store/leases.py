@@ -65,11 +65,16 @@ async def beat(db: Db, lease: Lease, *, event: str) -> bool:
 
 async def release(db: Db, lease: Lease) -> Lease | None:
     """S5, and S6 when a newer message has come. None: let go, or no longer ours; a lease: go on with that."""
-    cursor = db.cursor(row_factory=class_row(Lease))
     key = {"conversation": lease.conversation, "epoch": lease.epoch, "n": lease.n}
     if await (await db.execute(RELEASE, key)).fetchone() is not None:
         return None
-    await cursor.execute(GO_ON, key)
+    return await go_on(db, lease)
+
+
+async def go_on(db: Db, lease: Lease) -> Lease | None:
+    """S6 by itself: the lease with the newest `n`. None: it is somebody else's."""
+    cursor = db.cursor(row_factory=class_row(Lease))
+    await cursor.execute(GO_ON, {"conversation": lease.conversation, "epoch": lease.epoch})
     return await cursor.fetchone()
 
 

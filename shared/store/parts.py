@@ -3,6 +3,7 @@
 queued → sending → accepted → sent → failed → delivered → read      unknown: perhaps sent      cancelled: never will be
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -16,8 +17,9 @@ from shared.store.tenancy import Db
 SLOT_SECONDS = 30
 
 LOCK = """
-    SELECT status, human_through, send_part, send_claim, send_until, send_until < clock_timestamp() AS over
-      FROM conversations WHERE id = %s FOR UPDATE
+    SELECT status, human_through, send_part, send_claim, send_until < clock_timestamp() AS over,
+           (SELECT kind FROM channels h WHERE h.id = c.channel_id) AS kind
+      FROM conversations c WHERE id = %s FOR UPDATE
 """
 
 CANCEL = """
@@ -38,11 +40,13 @@ HEAD = """
 CLAIM = """
     UPDATE outbound_parts p SET state = 'sending', claim = p.claim + 1, maybe_twice = p.ambiguous > 0,
            attempts = p.attempts + 1, updated_at = clock_timestamp()
-      FROM messages m, conversations c, contacts t
+      FROM messages m LEFT JOIN turns u ON u.id = m.turn_id, conversations c, contacts t, channels h
      WHERE p.id = %(part)s AND p.state = %(state)s AND m.id = p.message_id AND c.id = p.conversation_id AND t.id = c.contact_id
-    RETURNING p.id AS part, p.claim, p.conversation_id AS conversation, p.channel_id AS channel, t.external_id AS recipient,
+       AND h.id = p.channel_id
+    RETURNING p.id AS part, p.claim, p.conversation_id AS conversation, p.channel_id AS channel,
+              h.kind, coalesce(t.reply_to, t.external_id) AS recipient,
               p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation, m.id AS message, m.seq, m.role,
-              m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at
+              m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at, u.epoch, u.n
 """
 
 HOLD = """
@@ -101,6 +105,7 @@ class Claim:
     claim: int
     conversation: UUID
     channel: UUID
+    kind: str
     recipient: str
     text: str
     ordinal: int
@@ -114,6 +119,8 @@ class Claim:
     sources: list[dict[str, Any]]
     author: UUID | None
     said_at: datetime
+    epoch: int | None
+    n: int | None
 
 
 @dataclass(frozen=True)
@@ -123,21 +130,23 @@ class Wait:
     seconds: float
 
 
-async def claim(db: Db, conversation: UUID, *, reconcile_seconds: float) -> Claim | Wait | None:
+async def claim(db: Db, conversation: UUID, *, reconcile_seconds: Mapping[str, float]) -> Claim | Wait | None:
     """S10: the head of the queue, if it may leave now. Raises NotFound.
 
     None: nothing to send, or another sender holds the slot. A slot whose time is over lapses first (S12): whether its part
-    was sent is unknown, and it is due after *reconcile_seconds*. A head that isn't due makes all behind it wait.
+    was sent is unknown, and it is due after the *reconcile_seconds* of its channel's kind. A head that isn't due makes all behind it wait.
     """
     row = await (await db.execute(LOCK, (conversation,))).fetchone()
     if row is None:
         raise NotFound("no such conversation")
-    status, human_through, send_part, send_claim, _, over = row
+    status, human_through, send_part, send_claim, over, kind = row
     if send_part is not None:
         if not over:
             return None
         held = {"conversation": conversation, "part": send_part, "claim": send_claim}
-        await db.execute(UNKNOWN, {**held, "wait": reconcile_seconds, "reason": "the sender vanished while sending"})
+        await db.execute(
+            UNKNOWN, {**held, "wait": reconcile_seconds[kind], "reason": "the sender vanished while sending"}
+        )
         await db.execute(CLEAR_SLOT, held)
     now = {"conversation": conversation, "status": status, "human_through": human_through}
     await db.execute(CANCEL, now)

@@ -13,7 +13,7 @@ from shared.store.tenancy import Db
 
 STORE_MESSAGE = """
     SELECT conversation_id AS conversation, message_id AS message, seq, duplicate
-      FROM store_message(%(tenant)s, %(channel)s, %(sender)s, %(name)s, %(language)s, %(provider_id)s,
+      FROM store_message(%(tenant)s, %(channel)s, %(sender)s, %(reply_to)s, %(name)s, %(language)s, %(provider_id)s,
                          %(kind)s, %(text)s, %(payload)s, %(sent_at)s, %(correlation)s)
 """
 
@@ -42,6 +42,7 @@ class NewMessage:
     provider_id: str
     kind: str
     text: str
+    reply_to: str | None = None
     name: str | None = None
     language: str | None = None
     payload: dict[str, Any] | None = None
@@ -71,6 +72,7 @@ async def store_message(db: Db, tenant: UUID, channel: UUID, message: NewMessage
             "tenant": tenant,
             "channel": channel,
             "sender": message.sender,
+            "reply_to": message.reply_to,
             "name": message.name,
             "language": message.language,
             "provider_id": message.provider_id,

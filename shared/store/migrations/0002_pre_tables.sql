@@ -122,6 +122,7 @@ CREATE TABLE contacts (
   tenant_id       uuid NOT NULL,
   channel_id      uuid NOT NULL,
   external_id     text NOT NULL,
+  reply_to        text,
   name            text,
   language        text,
   attributes      jsonb NOT NULL DEFAULT '{}',
@@ -131,6 +132,8 @@ CREATE TABLE contacts (
   UNIQUE (channel_id, external_id),
   FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id) ON DELETE CASCADE
 );
+
+COMMENT ON COLUMN contacts.reply_to IS 'The address to write to where it is not external_id: WhatsApp shows a phone number for a while.';
 
 CREATE TABLE conversations (
   id             uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -188,6 +191,7 @@ CREATE TABLE turns (
   UNIQUE (conversation_id, n, epoch),
   FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id) ON DELETE CASCADE
 );
+CREATE INDEX turns_recent ON turns (tenant_id, created_at);
 COMMENT ON TABLE turns IS 'One answer to the customer messages in (after, n], with all that it saw.';
 
 CREATE TABLE messages (
@@ -415,13 +419,5 @@ CREATE TABLE audit_log (
   UNIQUE (tenant_id, id)
 );
 CREATE INDEX audit_recent ON audit_log (tenant_id, created_at DESC, id DESC);
-
-CREATE TABLE usage (
-  tenant_id  uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-  day        date NOT NULL,
-  metric     text NOT NULL,
-  value      bigint NOT NULL DEFAULT 0,
-  PRIMARY KEY (tenant_id, day, metric)
-);
 
 -- migrate:down

@@ -90,7 +90,7 @@ COMMENT ON FUNCTION prune IS 'Removes what nobody will ask for again, and says h
 -- Taking in (S1). plpgsql, one statement a step: a single statement of CTEs counts a message twice when it comes twice at once.
 -- It opens the tenant itself, so that one round trip and one commit take a message in; the caller's role and policies hold.
 CREATE FUNCTION store_message(
-  p_tenant uuid, p_channel uuid, p_external text, p_name text, p_language text,
+  p_tenant uuid, p_channel uuid, p_external text, p_reply_to text, p_name text, p_language text,
   p_provider_id text, p_kind text, p_text text, p_payload jsonb, p_sent_at timestamptz, p_correlation text
 ) RETURNS TABLE (conversation_id uuid, message_id uuid, seq bigint, duplicate boolean)
   LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
@@ -104,10 +104,12 @@ BEGIN
   PERFORM set_config('app.tenant_id', p_tenant::text, true);
   SELECT c.id INTO v_contact FROM contacts c WHERE c.channel_id = p_channel AND c.external_id = p_external;
   IF v_contact IS NULL THEN
-    INSERT INTO contacts AS c (tenant_id, channel_id, external_id, name, language) VALUES (p_tenant, p_channel, p_external, p_name, p_language)
+    INSERT INTO contacts AS c (tenant_id, channel_id, external_id, reply_to, name, language)
+      VALUES (p_tenant, p_channel, p_external, p_reply_to, p_name, p_language)
       ON CONFLICT (channel_id, external_id) DO UPDATE SET name = coalesce(excluded.name, c.name) RETURNING c.id INTO v_contact;
   END IF;
-  UPDATE contacts c SET unreachable_at = NULL WHERE c.id = v_contact AND c.unreachable_at IS NOT NULL;
+  UPDATE contacts c SET unreachable_at = NULL, reply_to = coalesce(p_reply_to, c.reply_to)
+   WHERE c.id = v_contact AND (c.unreachable_at IS NOT NULL OR c.reply_to IS DISTINCT FROM coalesce(p_reply_to, c.reply_to));
   SELECT c.id INTO v_conversation FROM conversations c WHERE c.channel_id = p_channel AND c.contact_id = v_contact;
   IF v_conversation IS NULL THEN
     INSERT INTO conversations AS c (tenant_id, channel_id, contact_id) VALUES (p_tenant, p_channel, v_contact)
@@ -144,6 +146,6 @@ BEGIN
 END
 $$;
 REVOKE CREATE ON SCHEMA public FROM xin_definer;
-REVOKE ALL ON FUNCTION store_message(uuid, uuid, text, text, text, text, text, text, jsonb, timestamptz, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION store_message(uuid, uuid, text, text, text, text, text, text, text, jsonb, timestamptz, text) FROM PUBLIC;
 
 -- migrate:down

@@ -12,22 +12,21 @@ GRANT EXECUTE ON FUNCTION prune()                 TO xin_tick;
 RESET ROLE;
 
 -- ingress-*: authenticates, takes messages and provider events in
-GRANT EXECUTE ON FUNCTION store_message(uuid, uuid, text, text, text, text, text, text, jsonb, timestamptz, text) TO xin_ingress;
+GRANT EXECUTE ON FUNCTION store_message(uuid, uuid, text, text, text, text, text, text, text, jsonb, timestamptz, text) TO xin_ingress;
 GRANT SELECT ON channels, channel_secrets, brands, messages, contacts, conversations, web_sessions, provider_events, personas TO xin_ingress;
 GRANT INSERT ON contacts, conversations, messages, provider_events, web_sessions, dead_letters TO xin_ingress;
-GRANT UPDATE (name, language, unreachable_at, attributes) ON contacts TO xin_ingress;
+GRANT UPDATE (name, language, reply_to, unreachable_at, attributes) ON contacts TO xin_ingress;
 GRANT UPDATE (seq, last_in, open_since, status, updated_at, read_through) ON conversations TO xin_ingress;
 GRANT UPDATE (expires_at) ON web_sessions TO xin_ingress;
 GRANT UPDATE (last_webhook_at) ON channels TO xin_ingress;
 
 -- orchestrate: reads what was said, commits a turn
-GRANT SELECT ON tenants, brands, channels, contacts, conversations, messages, personas, policies, models, turns, chunks, knowledge_assets, outbound_parts, usage TO xin_orchestrate;
-GRANT INSERT ON turns, messages, outbound_parts, dead_letters, usage TO xin_orchestrate;
+GRANT SELECT ON tenants, brands, channels, contacts, conversations, messages, personas, policies, models, turns, chunks, knowledge_assets, outbound_parts TO xin_orchestrate;
+GRANT INSERT ON turns, messages, outbound_parts, dead_letters TO xin_orchestrate;
 GRANT UPDATE (seq, answered, open_since, status, epoch, lease_event, lease_beat, misses, updated_at) ON conversations TO xin_orchestrate;
-GRANT UPDATE (value) ON usage TO xin_orchestrate;
 
 -- deliver: sends parts, joins what providers tell
-GRANT SELECT ON channels, channel_secrets, contacts, conversations, messages, outbound_parts, provider_events TO xin_deliver;
+GRANT SELECT ON channels, channel_secrets, contacts, conversations, messages, turns, outbound_parts, provider_events TO xin_deliver;
 GRANT INSERT ON dead_letters, messages TO xin_deliver;
 GRANT UPDATE (state, claim, ambiguous, maybe_twice, attempts, next_attempt_at, provider_id, provider_id_again, reason, updated_at) ON outbound_parts TO xin_deliver;
 GRANT UPDATE (send_part, send_claim, send_until, status, owner_id, epoch, lease_event, lease_beat, human_through, seq, updated_at) ON conversations TO xin_deliver;
@@ -45,13 +44,13 @@ GRANT DELETE ON chunks, deletions, ingestion_jobs, knowledge_assets TO xin_embed
 
 -- automation-tick: looks what stayed open, claims due rules, keeps dead letters
 GRANT SELECT ON tenants, automation_rules, automation_runs, conversations, dead_letters TO xin_tick;
-GRANT INSERT ON automation_runs, dead_letters TO xin_tick;
+GRANT INSERT ON automation_runs, dead_letters, audit_log TO xin_tick;
 GRANT UPDATE (next_due_at) ON automation_rules TO xin_tick;
 GRANT UPDATE (state, outcome, finished_at) ON automation_runs TO xin_tick;
 
 -- console-api: a tenant's own people
 GRANT SELECT ON tenants, users, brands, personas, policies, models, channels, channel_secrets, contacts, conversations, messages, turns, outbound_parts,
-  provider_events, knowledge_assets, ingestion_jobs, chunks, deletions, automation_rules, automation_runs, dead_letters, audit_log, usage TO xin_console;
+  provider_events, knowledge_assets, ingestion_jobs, chunks, deletions, automation_rules, automation_runs, dead_letters, audit_log TO xin_console;
 GRANT INSERT ON users, brands, personas, policies, models, channels, channel_secrets, messages, outbound_parts, knowledge_assets, ingestion_jobs, deletions,
   automation_rules, dead_letters, audit_log TO xin_console;
 GRANT UPDATE ON users, brands, personas, policies, models, channels, automation_rules TO xin_console;

@@ -1,0 +1,154 @@
+"""The tick's rounds: rows say what stayed open, events say "look now" under a new id each time."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+from uuid import UUID
+
+from cloudevents.http import CloudEvent
+
+from events import AutomationDue, Context, Event, KnowledgeUploaded, MessageReceived, ReplyComposed, StatusReceived
+from shared import telemetry
+from shared.automation.schedule import next_due
+from shared.errors import Permanent
+from shared.publishing import Publisher
+from shared.settings import Settings
+from shared.store import automation_runs, dead_letters, work
+from shared.store.tenancy import Store
+from shared.store.work import Due
+
+SOURCE = "/xin/automation-tick"
+LIMIT = 500
+PRUNE_SECONDS = 3600
+
+
+@dataclass
+class Rounds:
+    """What automation-tick keeps open."""
+
+    store: Store
+    publisher: Publisher
+    pruned_at: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Raises MissingSetting."""
+        async with AsyncExitStack() as stack:
+            yield cls(
+                store=await stack.enter_async_context(Store.open(settings, role="xin_tick", connections=4)),
+                publisher=await stack.enter_async_context(Publisher.of(settings, "automation-tick")),
+            )
+
+    async def nudge_open_work(self) -> None:
+        """One look; one event for each thing that stayed open. Raises Retryable when the broker is away."""
+        due = await work.due(self.store, limit=LIMIT)
+        self._raise_alarm([item for item in due if item.kind == "unanswered"])
+        for item in due:
+            if item.kind == "rule":
+                await self._claim(item)
+            elif event := _nudge(item):
+                telemetry.NUDGES.labels(item.kind).inc()
+                await self.publisher.publish(event, Context.start(SOURCE))
+
+    async def prune_hourly(self) -> None:
+        """Removes what nobody will ask for again."""
+        if time.monotonic() - self.pruned_at > PRUNE_SECONDS:
+            self.pruned_at = time.monotonic()
+            gone = await work.prune(self.store)
+            telemetry.logger("automation-tick").info("pruned", extra={"rows": gone})
+
+    async def run(self, tenant: UUID, run: UUID) -> None:
+        """Does what the run's rule says, in the transaction that marks it done."""
+        async with self.store.tenant(tenant) as db:
+            waiting = await automation_runs.lock(db, run)
+            if waiting is None:
+                return
+            match waiting.action:
+                case {"do": "note", "text": str(text)}:
+                    await automation_runs.note(db, waiting, text)
+                    await automation_runs.finish(db, run, state="done", outcome="noted")
+                case _:
+                    await automation_runs.finish(db, run, state="failed", outcome="this action is not known")
+
+    async def keep(self, letter: CloudEvent) -> None:
+        """Under its tenant where the row that it names is that tenant's, else for the platform's administrator."""
+        attributes = {name: str(value) for name, value in letter.get_attributes().items()}
+        reason = (
+            f"{attributes.get('knativeerrordest', 'a subscriber')} answered {attributes.get('knativeerrorcode', '?')}"
+        )
+        tenant, subject = _uuid(attributes.get("tenantid")), _uuid(attributes.get("subject"))
+        if tenant is not None:
+            async with self.store.tenant(tenant) as db:
+                if not await work.belongs(db, subject):
+                    tenant = None
+        async with self.store.tenant(tenant) if tenant else self.store.connection() as db:
+            await dead_letters.keep(
+                db,
+                tenant=tenant,
+                source=attributes["source"],
+                reason=reason,
+                payload=_bytes(letter),
+                event_id=attributes["id"],
+                event_type=attributes["type"],
+                attributes=attributes,
+                correlation_id=attributes.get("correlationid"),
+            )
+
+    async def _claim(self, item: Due) -> None:
+        try:
+            async with self.store.tenant(item.tenant) as db:
+                run = await automation_runs.claim(db, item.tenant, item.id, next_due=next_due)
+        except Permanent as problem:
+            telemetry.logger("automation-tick").error(
+                "rule not claimed", extra={"rule": str(item.id), "reason": str(problem)}
+            )
+            return
+        if run is not None:
+            event = AutomationDue(tenant=item.tenant, run=run)
+            await self.publisher.nudge(event, Context.start(SOURCE))
+
+    @staticmethod
+    def _raise_alarm(unanswered: list[Due]) -> None:
+        now = datetime.now(UTC)
+        telemetry.UNANSWERED.set(len(unanswered))
+        oldest = max(((now - item.since).total_seconds() for item in unanswered), default=0)
+        telemetry.UNANSWERED_AGE.set(oldest)
+        for item in unanswered:
+            waited = round((now - item.since).total_seconds())
+            telemetry.logger("automation-tick").error(
+                "a customer waits", extra={"conversation": str(item.id), "tenant": str(item.tenant), "seconds": waited}
+            )
+
+
+def _nudge(item: Due) -> Event | None:
+    match item.kind:
+        case "message":
+            return MessageReceived(tenant=item.tenant, conversation=item.id, seq=1)
+        case "part":
+            return ReplyComposed(tenant=item.tenant, conversation=item.id)
+        case "event":
+            return StatusReceived(tenant=item.tenant, channel=item.id)
+        case "job":
+            return KnowledgeUploaded(tenant=item.tenant, asset=item.id)
+        case "run":
+            return AutomationDue(tenant=item.tenant, run=item.id)
+    return None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _bytes(letter: CloudEvent) -> bytes:
+    data = letter.get_data()
+    if isinstance(data, bytes):
+        return data
+    return data.encode() if isinstance(data, str) else json.dumps(data, ensure_ascii=False).encode()

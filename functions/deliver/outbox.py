@@ -1,0 +1,162 @@
+"""The way out: claims a part, sends it, records what became of it, and goes on until nothing is due."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Self
+from uuid import UUID
+
+from functions.deliver.senders import RECONCILE_SECONDS, Senders
+from shared import telemetry
+from shared.errors import XinError
+from shared.live import Live
+from shared.providers.outgoing import Ambiguous, ChannelRefused, Later, Refused, Sent
+from shared.security.vault import Vault
+from shared.settings import Settings
+from shared.store import channels, joining, parts
+from shared.store.parts import Claim, Wait
+from shared.store.tenancy import Db, Store
+
+CLAIM_SECONDS = 5
+"""From the claim to the first byte; later than that the claim goes back unsent."""
+CALL_SECONDS = 15
+BACKOFF_SECONDS = (2, 5, 15, 60, 300)
+BROKEN_CHANNEL_SECONDS = 300
+"""How often a channel whose token was refused is tried again: its parts wait for a new token."""
+TIMER_SECONDS = 120
+"""A longer wait is left to the tick."""
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """What deliver keeps open."""
+
+    store: Store
+    live: Live
+    senders: Senders
+    timers: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Self]:
+        """Raises MissingSetting: no secret, no service."""
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(Store.open(settings, role="xin_deliver", connections=12))
+            live = await stack.enter_async_context(Live.open(settings, "deliver"))
+            senders = await stack.enter_async_context(
+                Senders.open(settings, store, Vault(settings.encryption_keys), live)
+            )
+            outbox = cls(store, live, senders)
+            stack.callback(outbox._stop_timers)
+            yield outbox
+
+    async def drain(self, tenant: UUID, conversation: UUID) -> None:
+        """Sends part after part until none is due. Raises NotFound for a conversation that isn't the tenant's."""
+        with telemetry.about(conversation=conversation):
+            while True:
+                claimed_at = time.monotonic()
+                async with self.store.tenant(tenant) as db:
+                    claimed = await parts.claim(db, conversation, reconcile_seconds=RECONCILE_SECONDS)
+                match claimed:
+                    case None:
+                        return
+                    case Wait(seconds):
+                        self._wake(tenant, conversation, seconds)
+                        return
+                    case Claim():
+                        await self._send(tenant, claimed, claimed_at)
+
+    async def join(self, tenant: UUID, channel: UUID) -> None:
+        """Applies what the provider told to the parts that it speaks of."""
+        async with self.store.tenant(tenant) as db:
+            changed = await joining.join(db, channel)
+        for part in changed:
+            await self._show(tenant, part.conversation, part.message, part.state)
+
+    async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float) -> None:
+        log = telemetry.logger("deliver")
+        with telemetry.about(correlation_id=claimed.correlation, part=claimed.part):
+            outcome = await self._call(tenant, claimed, claimed_at)
+            async with self.store.tenant(tenant) as db:
+                state = await self._record(tenant, claimed, outcome, db)
+            telemetry.PARTS.labels(claimed.kind, state).inc()
+            log.info(
+                "part", extra={"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
+            )
+        await self._show(tenant, claimed.conversation, claimed.message, state)
+
+    async def _call(
+        self, tenant: UUID, claimed: Claim, claimed_at: float
+    ) -> Sent | Later | Refused | ChannelRefused | Ambiguous:
+        try:
+            sender = await self.senders.of(tenant, claimed.channel)
+        except XinError as problem:
+            return Later(
+                f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS
+            )
+        if time.monotonic() - claimed_at > CLAIM_SECONDS:
+            return Later("the claim was too old to begin", wait_seconds=0)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await sender.send(tenant, claimed)
+        except TimeoutError:
+            return Ambiguous("no answer in time")
+        except (Later, Refused, ChannelRefused, Ambiguous) as outcome:
+            return outcome
+
+    async def _record(
+        self, tenant: UUID, claimed: Claim, outcome: Sent | Later | Refused | ChannelRefused | Ambiguous, db: Db
+    ) -> parts.State:
+        backoff = BACKOFF_SECONDS[min(claimed.attempts, len(BACKOFF_SECONDS)) - 1]
+        match outcome:
+            case Sent(provider_id=provider_id):
+                await parts.record_accepted(db, claimed, provider_id)
+                await joining.join(db, claimed.channel, provider_id=provider_id)
+                return "accepted"
+            case Later(reason=reason, wait_seconds=asked, scope=scope):
+                seconds = backoff if asked is None else asked
+                await parts.record_later(db, claimed, seconds=seconds, reason=reason)
+                if scope == "channel":
+                    await channels.block(db, claimed.channel, seconds=seconds, reason=reason)
+                return "queued"
+            case ChannelRefused(reason=reason):
+                await parts.record_later(db, claimed, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
+                await channels.block(db, claimed.channel, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
+                self.senders.forget(claimed.channel)
+                return "queued"
+            case Refused(reason=reason, contact_unreachable=unreachable):
+                await parts.record_failed(db, claimed, reason=reason)
+                if unreachable:
+                    await channels.mark_unreachable(db, claimed.conversation)
+                return "failed"
+            case Ambiguous(reason=reason):
+                wait = RECONCILE_SECONDS[claimed.kind]
+                await parts.record_unknown(db, claimed, seconds=wait, reason=reason)
+                return "unknown"
+
+    async def _show(self, tenant: UUID, conversation: UUID, message: UUID, state: str) -> None:
+        data = {"conversation_id": conversation, "id": message, "status": state}
+        await self.live.tell(tenant, "message.status", data)
+
+    def _wake(self, tenant: UUID, conversation: UUID, seconds: float) -> None:
+        """Comes back when the head is due. The tick would, too, but up to ten seconds later."""
+        if seconds > TIMER_SECONDS or conversation in self.timers:
+            return
+
+        async def later() -> None:
+            try:
+                await asyncio.sleep(seconds + 0.01)
+                self.timers.pop(conversation, None)
+                await self.drain(tenant, conversation)
+            except (XinError, OSError) as problem:
+                telemetry.logger("deliver").warning("woken in vain", extra={"reason": str(problem)})
+            finally:
+                self.timers.pop(conversation, None)
+
+        self.timers[conversation] = asyncio.create_task(later())
+
+    def _stop_timers(self) -> None:
+        for timer in self.timers.values():
+            timer.cancel()

@@ -1,0 +1,118 @@
+"""Who sends for a channel: its provider's sender with the channel's own credentials, or the widget's stream."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol, Self
+from uuid import UUID
+
+import httpx
+from redis.exceptions import RedisError
+
+from shared.errors import NotFound
+from shared.live import Live
+from shared.providers.catalogue import PROVIDERS
+from shared.providers.outgoing import Later, Sender, Sent
+from shared.security.vault import Vault
+from shared.settings import Settings
+from shared.store import channels
+from shared.store.channels import OpenChannel
+from shared.store.parts import Claim
+from shared.store.tenancy import Store
+
+RECONCILE_SECONDS = {kind: float(provider.reconcile_seconds) for kind, provider in PROVIDERS.items()}
+CHANNEL_SECONDS = 30
+"""How long a channel's opened credentials are kept in memory."""
+
+
+class Way(Protocol):
+    """Sends one claimed part. Raises what shared/providers/outgoing.py names."""
+
+    async def send(self, tenant: UUID, claimed: Claim) -> Sent: ...
+
+
+class Senders:
+    """The ways out of every channel, opened when they are needed."""
+
+    def __init__(self, settings: Settings, store: Store, vault: Vault, live: Live, client: httpx.AsyncClient) -> None:
+        self._store = store
+        self._vault = vault
+        self._live = live
+        self._client = client
+        self._ways: dict[UUID, tuple[float, Way]] = {}
+        self._urls = {
+            "telegram": settings.telegram_api_url,
+            "bale": settings.bale_api_url,
+            "whatsapp": settings.graph_api_url,
+            "instagram": settings.instagram_api_url,
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, store: Store, vault: Vault, live: Live) -> AsyncIterator[Self]:
+        """One HTTP client for all of them."""
+        limits = httpx.Limits(max_keepalive_connections=32)
+        async with httpx.AsyncClient(limits=limits) as client:
+            yield cls(settings, store, vault, live, client)
+
+    async def of(self, tenant: UUID, channel: UUID) -> Way:
+        """Raises NotFound, Sealed, DatabaseAway."""
+        until, way = self._ways.get(channel, (0.0, None))
+        if way is None or until < time.monotonic():
+            async with self._store.tenant(tenant) as db:
+                opened = await channels.open_channel(db, channel, self._vault)
+            if opened is None:
+                raise NotFound("no such channel")
+            way = self._make(opened)
+            self._ways[channel] = (time.monotonic() + CHANNEL_SECONDS, way)
+        return way
+
+    def forget(self, channel: UUID) -> None:
+        """The next part opens the channel anew: its token may have been replaced."""
+        self._ways.pop(channel, None)
+
+    def _make(self, opened: OpenChannel) -> Way:
+        kind = opened.channel.kind
+        if kind == "web":
+            return ToWidget(self._live)
+        provider = PROVIDERS[kind]
+        values: dict[str, object] = {"phone_number_id": opened.channel.account, "account_id": opened.channel.account}
+        values |= {name: newest[0] for name, newest in opened.secrets.items()}
+        credentials = provider.credentials.model_validate(values)
+        return ToProvider(provider.sender(self._client, self._urls[kind], credentials))
+
+
+class ToProvider:
+    """Over the provider's API."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def send(self, tenant: UUID, claimed: Claim) -> Sent:
+        """Raises NotSent."""
+        return await self._sender.send(claimed.recipient, claimed.text, part=str(claimed.part))
+
+
+class ToWidget:
+    """Into the conversation's stream, which every replica of ingress-web tails. Twice sent shows once: it has an id."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    async def send(self, tenant: UUID, claimed: Claim) -> Sent:
+        """Raises Later while Redis is away."""
+        message = {
+            "id": claimed.message,
+            "seq": claimed.seq,
+            "role": claimed.role,
+            "text": claimed.whole,
+            "at": claimed.said_at.isoformat(),
+            "sources": claimed.sources,
+            "epoch": claimed.epoch,
+            "n": claimed.n,
+        }
+        try:
+            await self._live.deliver(tenant, claimed.conversation, "message.created", message)
+        except (RedisError, OSError) as problem:
+            raise Later(f"the stream is away: {type(problem).__name__}", wait_seconds=2) from problem
+        return Sent(str(claimed.part))

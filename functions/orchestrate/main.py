@@ -1,0 +1,32 @@
+"""orchestrate: answers what a conversation has open, one turn at a time."""
+
+import time
+
+from events import Context, MessageReceived
+from functions.orchestrate.desk import Desk, Holding
+from shared.hosting import HANDLER_SECONDS, Function
+from shared.store import conversations, leases
+
+WHOLE_TURN_SECONDS = 28
+"""A turn may take this long: the model's ladder of 25 s, and the rows before and after."""
+
+function = Function("orchestrate", opens=Desk.open)
+
+
+@function.on(MessageReceived)
+async def answer_what_is_open(desk: Desk, event: MessageReceived, context: Context) -> None:
+    """Ends at once when nothing is open, a person has the conversation, or another event holds its lease."""
+    started = time.monotonic()
+    async with desk.store.tenant(event.tenant) as db:
+        lease = await leases.take(db, event.conversation, event=context.id)
+        if lease is None:
+            await conversations.must_exist(db, event.conversation)
+    while lease is not None:
+        if time.monotonic() - started > HANDLER_SECONDS - WHOLE_TURN_SECONDS:
+            await desk.leave_to_another(event, lease, context)
+            return
+        async with Holding(desk.store, event.tenant, lease, event=context.id) as holding:
+            lease = await desk.turn(event.tenant, lease, holding, context)
+
+
+handle = function.target()

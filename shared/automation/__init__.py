@@ -1,0 +1,1 @@
+"""Rules that act on time: when they are due, and what they do."""

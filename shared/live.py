@@ -1,0 +1,166 @@
+"""What is worth seeing as it happens: a capped Redis stream per tenant (console-api tails it) and per conversation
+(ingress-web tails it). A convenience: rows are the truth, and whoever missed something reads them.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
+from uuid import UUID
+
+from shared import telemetry
+from shared.settings import Settings
+
+EVERY_STREAM = "tenants/*"
+TENANT_ENTRIES = 10_000
+CONVERSATION_ENTRIES = 500
+CONVERSATION_SECONDS = 86_400
+
+Entry = tuple[str, str, dict[str, Any]]
+"""A stream id, a kind such as "message.created", and its data."""
+
+
+def tenant_stream(tenant: UUID) -> str:
+    """The key of what a tenant's console shows."""
+    return f"tenants/{tenant}/live"
+
+
+def conversation_stream(tenant: UUID, conversation: UUID) -> str:
+    """The key of what a visitor's widget shows."""
+    return f"tenants/{tenant}/conversations/{conversation}"
+
+
+class Live:
+    """Writes and tails the streams. Who adds to one also publishes its name: one subscription wakes all who wait."""
+
+    def __init__(self, redis: Any, function: str) -> None:
+        self._redis = redis
+        self._log = telemetry.logger(function)
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._waker: asyncio.Task[None] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, function: str) -> AsyncIterator[Self]:
+        """Does not wait for Redis to be there. Raises MissingSetting without REDIS_URL."""
+        settings.require("redis_url")
+        from redis.asyncio import BlockingConnectionPool, Redis
+
+        pool = BlockingConnectionPool.from_url(
+            settings.redis_url.get_secret_value(),
+            max_connections=32,
+            timeout=2,
+            socket_connect_timeout=2,
+            socket_timeout=None,
+            decode_responses=True,
+        )
+        redis = Redis(connection_pool=pool)
+        live = cls(redis, function)
+        try:
+            yield live
+        finally:
+            if live._waker:
+                live._waker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await live._waker
+            await redis.aclose()
+            await pool.disconnect()
+
+    async def tell(self, tenant: UUID, kind: str, data: dict[str, Any]) -> None:
+        """To the tenant's screens. Redis being away is logged and forgotten."""
+        await self._best_effort(tenant_stream(tenant), kind, data, entries=TENANT_ENTRIES)
+
+    async def stream(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> None:
+        """To the conversation's widget, where what is lost is no message: a sentence of an answer, a sign of typing."""
+        await self._best_effort(
+            conversation_stream(tenant, conversation),
+            kind,
+            data,
+            entries=CONVERSATION_ENTRIES,
+            seconds=CONVERSATION_SECONDS,
+        )
+
+    async def deliver(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> str:
+        """To the conversation's widget, a message. Returns its stream id. Raises redis' errors and OSError."""
+        return await self._add(
+            conversation_stream(tenant, conversation),
+            kind,
+            data,
+            entries=CONVERSATION_ENTRIES,
+            seconds=CONVERSATION_SECONDS,
+        )
+
+    async def newest(self, stream: str) -> str:
+        """The id to tail *stream* from, so that nothing said after this call is missed."""
+        last = await self._redis.xrevrange(stream, count=1)
+        return str(last[0][0]) if last else "0-0"
+
+    async def oldest(self, stream: str) -> str | None:
+        """The id of the oldest entry that is still there; None when the stream is empty."""
+        first = await self._redis.xrange(stream, count=1)
+        return str(first[0][0]) if first else None
+
+    async def read(self, stream: str, after: str, *, wait_seconds: float) -> list[Entry]:
+        """What came after the id *after*, at most 100 entries; empty when nothing did for so long.
+
+        Raises redis' errors and OSError.
+        """
+        self._waker = self._waker or asyncio.create_task(self._wake())
+        added = asyncio.Event()
+        self._waiting[stream].add(added)
+        try:
+            found = await self._after(stream, after)
+            if not found:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_seconds):
+                        await added.wait()
+                found = await self._after(stream, after)
+            return found
+        finally:
+            self._waiting[stream].discard(added)
+            if not self._waiting[stream]:
+                del self._waiting[stream]
+
+    async def _after(self, stream: str, after: str) -> list[Entry]:
+        entries = await self._redis.xrange(stream, min=f"({after}", count=100)
+        return [(entry, fields["kind"], json.loads(fields["data"])) for entry, fields in entries]
+
+    async def _wake(self) -> None:
+        from redis.exceptions import RedisError
+
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as names:
+                    await names.psubscribe(EVERY_STREAM)
+                    async for message in names.listen():
+                        for added in self._waiting.get(message["channel"], ()):
+                            added.set()
+            except (RedisError, OSError) as problem:
+                self._log.warning("nothing heard live", extra={"reason": type(problem).__name__})
+                await asyncio.sleep(1)
+
+    async def ping(self) -> None:
+        """Raises redis' errors."""
+        await self._redis.ping()
+
+    async def _best_effort(
+        self, stream: str, kind: str, data: dict[str, Any], *, entries: int, seconds: int = 0
+    ) -> None:
+        from redis.exceptions import RedisError
+
+        try:
+            await self._add(stream, kind, data, entries=entries, seconds=seconds)
+        except (RedisError, OSError) as problem:
+            self._log.warning("nothing shown live", extra={"reason": type(problem).__name__, "kind": kind})
+
+    async def _add(self, stream: str, kind: str, data: dict[str, Any], *, entries: int, seconds: int = 0) -> str:
+        fields: dict[Any, Any] = {"kind": kind, "data": json.dumps(data, ensure_ascii=False, default=str)}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.xadd(stream, fields, maxlen=entries, approximate=True)
+            if seconds:
+                pipe.expire(stream, seconds)
+            pipe.publish(stream, "")
+            answers = await pipe.execute()
+        return str(answers[0])

@@ -1,0 +1,89 @@
+"""What a conversation holds: for the turn that answers it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from shared.errors import NotFound
+from shared.store.leases import Lease
+from shared.store.tenancy import Db
+
+EXISTS = "SELECT 1 FROM conversations WHERE id = %s"
+
+DESK = """
+    SELECT h.id AS channel, h.kind, h.brand_id AS brand, t.language,
+           p.version AS persona_version, p.body AS persona, q.version AS policy_version, q.body AS policy
+      FROM conversations c
+      JOIN channels h ON h.id = c.channel_id
+      JOIN contacts t ON t.id = c.contact_id
+      LEFT JOIN personas p ON p.brand_id = h.brand_id AND p.status = 'published'
+      LEFT JOIN policies q ON q.brand_id = h.brand_id AND q.status = 'published'
+     WHERE c.id = %s
+"""
+
+# What was said up to n: of ours only what left, or still may.
+SAID = """
+    SELECT m.seq, m.role, m.kind, m.text, m.correlation_id AS correlation,
+           extract(epoch FROM clock_timestamp() - m.created_at)::float AS age_seconds
+      FROM messages m
+     WHERE m.conversation_id = %(conversation)s AND m.seq <= %(n)s AND m.role <> 'system'
+       AND (m.role = 'customer' OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id AND p.state <> 'cancelled'))
+     ORDER BY m.seq DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a conversation is answered: its channel, and the published persona and policy of the channel's brand."""
+
+    channel: UUID
+    kind: str
+    brand: UUID
+    language: str | None
+    persona_version: int | None
+    persona: dict[str, Any] | None
+    policy_version: int | None
+    policy: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the conversation, as far as an answer needs it."""
+
+    seq: int
+    role: str
+    kind: str
+    text: str
+    correlation: str
+    age_seconds: float
+
+
+@dataclass(frozen=True)
+class Open:
+    """What a turn has to answer (`waiting`, oldest first, never empty) and what was said before."""
+
+    desk: Desk
+    waiting: list[Message]
+    before: list[Message]
+
+
+async def must_exist(db: Db, conversation: UUID) -> None:
+    """Raises NotFound when the current tenant has no such conversation."""
+    if await (await db.execute(EXISTS, (conversation,))).fetchone() is None:
+        raise NotFound("no such conversation")
+
+
+async def read_open(db: Db, lease: Lease, *, history: int = 12) -> Open:
+    """What stands in (after, n], with up to *history* messages before it. Raises NotFound."""
+    desks = db.cursor(row_factory=class_row(Desk))
+    desk = await (await desks.execute(DESK, (lease.conversation,))).fetchone()
+    if desk is None:
+        raise NotFound("no such conversation")
+    cursor = db.cursor(row_factory=class_row(Message))
+    limit = history + lease.n - lease.after
+    await cursor.execute(SAID, {"conversation": lease.conversation, "n": lease.n, "limit": limit})
+    said = list(reversed(await cursor.fetchall()))
+    waiting = [message for message in said if message.role == "customer" and message.seq > lease.after]
+    return Open(desk, waiting, [message for message in said if message not in waiting][-history:])
