@@ -1,4 +1,4 @@
-"""Handing events to the broker. Who publishes has committed its rows before: a lost event costs seconds, never a message."""
+"""Handing events to the broker. Who publishes has committed its rows: a lost event costs seconds, never a message."""
 
 import asyncio
 from types import TracebackType

@@ -1,7 +1,7 @@
 """All that the functions take from their environment. Nothing else in shared/ or functions/ reads it.
 
 Names are the ecosystem's where it has one (`DATABASE_URL`, `K_SINK`, `OPENAI_API_KEY`); ours begin with `XIN_`.
-Precedence: process environment, then the file that `XIN_ENV_FILE` names, then the defaults here. `config/` explains each.
+Precedence: process environment, the file that `XIN_ENV_FILE` names, the defaults here. `config/` explains each.
 """
 
 import base64
@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     graph_api_url: str = "https://graph.facebook.com"
     """Stands before `/v26.0/…`."""
     instagram_api_url: str = "https://graph.instagram.com"
+    simulator_url: str = Field("", validation_alias="XIN_SIMULATOR_URL")
+    """Stands in for the provider of a channel that is marked as simulated, unless that provider's URL is set."""
 
     # The model that words answers; without a key the extractive answerer quotes
     openai_api_key: SecretStr = SecretStr("")

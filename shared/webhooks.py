@@ -117,7 +117,8 @@ class Webhooks:
     async def _take(
         self, request: Request, provider: Provider, opened: OpenChannel, context: Context
     ) -> tuple[str, Response]:
-        assert provider.verify and provider.parse
+        assert provider.verify
+        assert provider.parse
         verify = partial(
             provider.verify,
             headers=request.headers,

@@ -1,4 +1,4 @@
-"""automation-tick: nudges what stayed open, raises the alarm, claims due rules and does their runs, keeps dead letters."""
+"""automation-tick: nudges what stayed open, raises the alarm, does what rules are due, keeps dead letters."""
 
 from cloudevents.http import CloudEvent
 

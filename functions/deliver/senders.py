@@ -21,6 +21,13 @@ from shared.store.parts import Claim
 from shared.store.tenancy import Store
 
 RECONCILE_SECONDS = {kind: float(provider.reconcile_seconds) for kind, provider in PROVIDERS.items()}
+API_URLS = {
+    "telegram": ("telegram_api_url", "telegram"),
+    "bale": ("bale_api_url", "bale"),
+    "whatsapp": ("graph_api_url", "graph"),
+    "instagram": ("instagram_api_url", "instagram"),
+}
+"""A kind's setting, and its path at the simulator."""
 CHANNEL_SECONDS = 30
 """How long a channel's opened credentials are kept in memory."""
 
@@ -40,12 +47,7 @@ class Senders:
         self._live = live
         self._client = client
         self._ways: dict[UUID, tuple[float, Way]] = {}
-        self._urls = {
-            "telegram": settings.telegram_api_url,
-            "bale": settings.bale_api_url,
-            "whatsapp": settings.graph_api_url,
-            "instagram": settings.instagram_api_url,
-        }
+        self._settings = settings
 
     @classmethod
     @asynccontextmanager
@@ -79,7 +81,14 @@ class Senders:
         values: dict[str, object] = {"phone_number_id": opened.channel.account, "account_id": opened.channel.account}
         values |= {name: newest[0] for name, newest in opened.secrets.items()}
         credentials = provider.credentials.model_validate(values)
-        return ToProvider(provider.sender(self._client, self._urls[kind], credentials))
+        return ToProvider(provider.sender(self._client, self._url(opened), credentials))
+
+    def _url(self, opened: OpenChannel) -> str:
+        name, simulated = API_URLS[opened.channel.kind]
+        chosen = name in self._settings.model_fields_set
+        if opened.channel.settings.get("simulated") and self._settings.simulator_url and not chosen:
+            return f"{self._settings.simulator_url}/{simulated}"
+        return str(getattr(self._settings, name))
 
 
 class ToProvider:

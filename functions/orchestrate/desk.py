@@ -96,7 +96,7 @@ class Desk:
             )
 
     async def turn(self, tenant: UUID, lease: Lease, holding: Holding, context: Context) -> Lease | None:
-        """Answers (after, n]. Returns the lease for what has come meanwhile, or None when there is nothing left to do."""
+        """Answers (after, n]. Returns the lease for what has come meanwhile, or None when nothing is left."""
         async with self.store.tenant(tenant) as db:
             found = await conversations.read_open(db, lease)
         policy = Policy.model_validate(found.desk.policy or {})

@@ -17,8 +17,8 @@ LOCK_DUE = """
 """
 
 CLAIM = """
-    INSERT INTO automation_runs (tenant_id, rule_id, due_at) VALUES (%s, %s, %s) ON CONFLICT (rule_id, due_at) DO NOTHING
-    RETURNING id
+    INSERT INTO automation_runs (tenant_id, rule_id, due_at) VALUES (%s, %s, %s)
+    ON CONFLICT (rule_id, due_at) DO NOTHING RETURNING id
 """
 
 MOVE_ON = "UPDATE automation_rules SET next_due_at = %s WHERE id = %s"

@@ -12,7 +12,8 @@ from shared.security.vault import Ciphertext, Vault
 from shared.store.tenancy import Db, Store
 
 GET = """
-    SELECT id, tenant_id AS tenant, brand_id AS brand, kind, name, account, settings, enabled FROM channels WHERE id = %s
+    SELECT id, tenant_id AS tenant, brand_id AS brand, kind, name, account, settings, enabled
+      FROM channels WHERE id = %s
 """
 
 SECRETS = """
@@ -20,7 +21,7 @@ SECRETS = """
      WHERE channel_id = %s AND (expires_at IS NULL OR expires_at > clock_timestamp()) ORDER BY created_at DESC
 """
 
-PUT_SECRET = """
+INSERT_SECRET = """
     INSERT INTO channel_secrets (tenant_id, channel_id, name, key_id, ciphertext) VALUES (%s, %s, %s, %s, %s)
 """
 
@@ -47,7 +48,7 @@ SEEN = """
 
 
 class Channel(BaseModel):
-    """One side of ours at a provider. `account` is the provider's id of it, `settings` what its kind needs and may show."""
+    """One side of ours at a provider. `account` is the provider's id of it, `settings` what its kind needs."""
 
     id: UUID
     tenant: UUID
@@ -104,10 +105,10 @@ async def open_channel(db: Db, channel: UUID, vault: Vault) -> OpenChannel | Non
 async def put_secret(
     db: Db, tenant: UUID, channel: UUID, vault: Vault, *, name: str, value: str, grace_seconds: float = 300
 ) -> None:
-    """Sets a secret. What was accepted before stays so for *grace_seconds*: a provider switches over in its own time."""
+    """Sets a secret. What was accepted before stays so for *grace_seconds*: providers switch in their own time."""
     await db.execute(RETIRE_SECRETS, {"channel": channel, "name": name, "grace": grace_seconds})
     sealed = vault.seal(value, belongs_to=_place(tenant, channel, name))
-    await db.execute(PUT_SECRET, (tenant, channel, name, sealed.key_id, sealed.data))
+    await db.execute(INSERT_SECRET, (tenant, channel, name, sealed.key_id, sealed.data))
 
 
 async def block(db: Db, channel: UUID, *, seconds: float, reason: str) -> None:

@@ -29,7 +29,8 @@ SAID = """
            extract(epoch FROM clock_timestamp() - m.created_at)::float AS age_seconds
       FROM messages m
      WHERE m.conversation_id = %(conversation)s AND m.seq <= %(n)s AND m.role <> 'system'
-       AND (m.role = 'customer' OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id AND p.state <> 'cancelled'))
+       AND (m.role = 'customer'
+            OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id AND p.state <> 'cancelled'))
      ORDER BY m.seq DESC LIMIT %(limit)s
 """
 

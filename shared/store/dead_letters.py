@@ -16,7 +16,8 @@ KEEP = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
-COLUMNS = "id, tenant_id, source, event_id, event_type, reason, attributes, payload, correlation_id, redelivered_at, created_at"
+COLUMNS = """id, tenant_id, source, event_id, event_type, reason, attributes, payload, correlation_id,
+           redelivered_at, created_at"""
 
 LIST = f"""
     SELECT {COLUMNS} FROM dead_letters

@@ -1,4 +1,4 @@
-"""Between the bot and a person: takeover and reply (S7), release (S8), resolve (S9). A state machine outside the prompt."""
+"""Between the bot and a person: takeover and reply (S7), release (S8), resolve (S9). No prompt decides here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from shared.store.tenancy import Db, one
 LOCK = "SELECT status, owner_id, channel_id FROM conversations WHERE id = %s FOR UPDATE"
 
 TAKE_OVER = """
-    UPDATE conversations SET status = 'human', owner_id = %(who)s, epoch = epoch + 1, lease_event = NULL, lease_beat = NULL,
-           updated_at = clock_timestamp()
+    UPDATE conversations SET status = 'human', owner_id = %(who)s, epoch = epoch + 1,
+           lease_event = NULL, lease_beat = NULL, updated_at = clock_timestamp()
      WHERE id = %(conversation)s RETURNING epoch
 """
 
@@ -28,7 +28,8 @@ SPEAK = """
 
 # Turns of which every part was cancelled reopen; what a person has covered stays covered.
 RELEASE = """
-    UPDATE conversations c SET status = 'bot', owner_id = NULL, open_since = clock_timestamp(), updated_at = clock_timestamp(),
+    UPDATE conversations c SET status = 'bot', owner_id = NULL,
+           open_since = clock_timestamp(), updated_at = clock_timestamp(),
            answered = greatest(human_through, least(answered,
              (SELECT min(t.after) FROM turns t WHERE t.conversation_id = c.id AND t.n > c.human_through
                  AND (SELECT bool_and(p.state = 'cancelled') FROM outbound_parts p WHERE p.turn_id = t.id))))
@@ -36,8 +37,8 @@ RELEASE = """
 """
 
 RESOLVE = """
-    UPDATE conversations SET status = 'resolved', owner_id = NULL, epoch = epoch + 1, lease_event = NULL, lease_beat = NULL,
-           answered = last_in, human_through = seq, updated_at = clock_timestamp()
+    UPDATE conversations SET status = 'resolved', owner_id = NULL, epoch = epoch + 1,
+           lease_event = NULL, lease_beat = NULL, answered = last_in, human_through = seq, updated_at = clock_timestamp()
      WHERE id = %(conversation)s AND status <> 'resolved' AND last_in <= coalesce(%(seen)s, last_in) RETURNING epoch
 """
 
@@ -93,7 +94,7 @@ async def reply(
 
 
 async def release(db: Db, conversation: UUID) -> int:
-    """S8: gives it back to the bot; returns the newest customer message's seq, to nudge with. Raises NotFound, Changed."""
+    """S8: back to the bot; returns the newest customer message's seq, to nudge with. Raises NotFound, Changed."""
     await _lock(db, conversation)
     row = await (await db.execute(RELEASE, {"conversation": conversation})).fetchone()
     if row is None:
@@ -102,7 +103,7 @@ async def release(db: Db, conversation: UUID) -> int:
 
 
 async def resolve(db: Db, conversation: UUID, *, seen: int | None) -> int:
-    """S9: closes it, as long as the operator has seen the newest message. Returns the epoch. Raises NotFound, Changed."""
+    """S9: closes it if the operator has seen the newest message. Returns the epoch. Raises NotFound, Changed."""
     await _lock(db, conversation)
     row = await (await db.execute(RESOLVE, {"conversation": conversation, "seen": seen})).fetchone()
     if row is None:

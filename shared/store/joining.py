@@ -11,7 +11,8 @@ from shared.store.tenancy import Db
 
 # The part is known by our own id, where the provider gave it back, or by the provider's.
 OPEN = """
-    SELECT e.id, e.payload ->> 'state' AS state, e.payload ->> 'reason' AS reason, p.id AS part, p.conversation_id, p.message_id
+    SELECT e.id, e.payload ->> 'state' AS state, e.payload ->> 'reason' AS reason,
+           p.id AS part, p.conversation_id, p.message_id
       FROM provider_events e
       JOIN outbound_parts p ON p.channel_id = e.channel_id
            AND (p.id = e.part_id OR p.provider_id = e.provider_id OR p.provider_id_again = e.provider_id)

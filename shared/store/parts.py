@@ -41,23 +41,26 @@ CLAIM = """
     UPDATE outbound_parts p SET state = 'sending', claim = p.claim + 1, maybe_twice = p.ambiguous > 0,
            attempts = p.attempts + 1, updated_at = clock_timestamp()
       FROM messages m LEFT JOIN turns u ON u.id = m.turn_id, conversations c, contacts t, channels h
-     WHERE p.id = %(part)s AND p.state = %(state)s AND m.id = p.message_id AND c.id = p.conversation_id AND t.id = c.contact_id
-       AND h.id = p.channel_id
+     WHERE p.id = %(part)s AND p.state = %(state)s
+       AND m.id = p.message_id AND c.id = p.conversation_id AND t.id = c.contact_id AND h.id = p.channel_id
     RETURNING p.id AS part, p.claim, p.conversation_id AS conversation, p.channel_id AS channel,
               h.kind, coalesce(t.reply_to, t.external_id) AS recipient,
-              p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation, m.id AS message, m.seq, m.role,
+              p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation,
+              m.id AS message, m.seq, m.role,
               m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at, u.epoch, u.n
 """
 
 HOLD = """
-    UPDATE conversations SET send_part = %(part)s, send_claim = %(claim)s, send_until = clock_timestamp() + interval '30 s'
+    UPDATE conversations SET send_part = %(part)s, send_claim = %(claim)s,
+           send_until = clock_timestamp() + interval '30 s'
      WHERE id = %(conversation)s
 """
 
 LOCK_ONLY = "SELECT 1 FROM conversations WHERE id = %s FOR UPDATE"
 
 ACCEPT = """
-    UPDATE outbound_parts SET state = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN 'accepted' ELSE state END,
+    UPDATE outbound_parts SET
+           state = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN 'accepted' ELSE state END,
            provider_id_again = CASE WHEN provider_id <> %(provider_id)s THEN %(provider_id)s ELSE provider_id_again END,
            provider_id = coalesce(provider_id, %(provider_id)s), reason = NULL, updated_at = clock_timestamp()
      WHERE id = %(part)s
@@ -90,7 +93,8 @@ RANKS = "array['queued', 'sending', 'unknown', 'accepted', 'sent', 'failed', 'de
 
 ADVANCE = f"""
     UPDATE outbound_parts SET state = %(state)s, reason = coalesce(%(reason)s, reason), updated_at = clock_timestamp()
-     WHERE id = %(part)s AND state <> 'cancelled' AND array_position({RANKS}, state) < array_position({RANKS}, %(state)s)
+     WHERE id = %(part)s AND state <> 'cancelled'
+       AND array_position({RANKS}, state) < array_position({RANKS}, %(state)s)
     RETURNING id
 """  # noqa: S608
 
@@ -133,8 +137,9 @@ class Wait:
 async def claim(db: Db, conversation: UUID, *, reconcile_seconds: Mapping[str, float]) -> Claim | Wait | None:
     """S10: the head of the queue, if it may leave now. Raises NotFound.
 
-    None: nothing to send, or another sender holds the slot. A slot whose time is over lapses first (S12): whether its part
-    was sent is unknown, and it is due after the *reconcile_seconds* of its channel's kind. A head that isn't due makes all behind it wait.
+    None: nothing to send, or another sender holds the slot. A slot whose time is over lapses first (S12): whether its
+    part was sent is unknown, and it is due after the *reconcile_seconds* of its channel's kind. A head that isn't due
+    makes all behind it wait.
     """
     row = await (await db.execute(LOCK, (conversation,))).fetchone()
     if row is None:

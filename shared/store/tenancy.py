@@ -61,13 +61,13 @@ class Store:
 
     @asynccontextmanager
     async def tenant(self, tenant: UUID) -> AsyncIterator[Db]:
-        """A transaction that sees *tenant* alone; committed at the end, rolled back on an error. Raises DatabaseAway."""
+        """A transaction that sees *tenant* alone; committed at the end, rolled back on error. Raises DatabaseAway."""
         async with self._transaction(f"BEGIN; SET LOCAL app.tenant_id = '{UUID(str(tenant))}'") as db:
             yield db
 
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[Db]:
-        """A transaction of the platform's administrator: tenants, and dead letters that have none. Raises DatabaseAway."""
+        """A transaction of the platform's administrator: tenants, and letters that have none. Raises DatabaseAway."""
         async with self._transaction("BEGIN; SET LOCAL ROLE xin_platform") as db:
             yield db
 

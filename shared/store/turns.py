@@ -20,10 +20,10 @@ ADVANCE = """
 """
 
 INSERT_TURN = """
-    INSERT INTO turns (id, tenant_id, conversation_id, epoch, after, n, seq, outcome, trace, model, tokens_in, tokens_out,
-                       correlation_id)
-    VALUES (%(turn)s, %(tenant)s, %(conversation)s, %(epoch)s, %(after)s, %(n)s, %(seq)s, %(outcome)s, %(trace)s, %(model)s,
-            %(tokens_in)s, %(tokens_out)s, %(correlation)s)
+    INSERT INTO turns (id, tenant_id, conversation_id, epoch, after, n, seq, outcome, trace, model,
+                       tokens_in, tokens_out, correlation_id)
+    VALUES (%(turn)s, %(tenant)s, %(conversation)s, %(epoch)s, %(after)s, %(n)s, %(seq)s, %(outcome)s, %(trace)s,
+            %(model)s, %(tokens_in)s, %(tokens_out)s, %(correlation)s)
 """
 
 INSERT_MESSAGE = """
@@ -34,10 +34,10 @@ INSERT_MESSAGE = """
 """
 
 INSERT_PART = """
-    INSERT INTO outbound_parts (id, tenant_id, conversation_id, channel_id, message_id, turn_id, seq, ordinal, author, text,
-                                correlation_id)
-    VALUES (%(part)s, %(tenant)s, %(conversation)s, %(channel)s, %(message)s, %(turn)s, %(seq)s, %(ordinal)s, %(role)s,
-            %(text)s, %(correlation)s)
+    INSERT INTO outbound_parts (id, tenant_id, conversation_id, channel_id, message_id, turn_id, seq, ordinal, author,
+                                text, correlation_id)
+    VALUES (%(part)s, %(tenant)s, %(conversation)s, %(channel)s, %(message)s, %(turn)s, %(seq)s,
+            %(ordinal)s, %(role)s, %(text)s, %(correlation)s)
 """
 
 GET = """
