@@ -12,8 +12,9 @@ from typing import Self
 from uuid import UUID
 
 from events import Context, MessageReceived, ReplyComposed
-from functions.orchestrate.models import Models
+from functions.orchestrate.endpoints import Endpoints
 from shared import telemetry
+from shared.answering.model import Models
 from shared.answering.persona import Persona
 from shared.answering.policy.rules import Policy
 from shared.answering.turn import answer
@@ -76,6 +77,7 @@ class Desk:
     publisher: Publisher
     live: Live
     searcher: Searcher
+    endpoints: Endpoints
     models: Models
     turns_in_flight: int
     busy: defaultdict[UUID, int] = field(default_factory=lambda: defaultdict(int))
@@ -91,7 +93,8 @@ class Desk:
                 publisher=await stack.enter_async_context(Publisher.of(settings, "orchestrate")),
                 live=await stack.enter_async_context(Live.open(settings, "orchestrate")),
                 searcher=await stack.enter_async_context(Searcher.open(settings, store)),
-                models=Models(settings, store, Vault(settings.encryption_keys)),
+                endpoints=Endpoints(settings, store, Vault(settings.encryption_keys)),
+                models=await stack.enter_async_context(Models()),
                 turns_in_flight=settings.turns_in_flight,
             )
 
@@ -139,7 +142,7 @@ class Desk:
         self.busy[tenant] += 1
         try:
             crowded = self.busy[tenant] > self.turns_in_flight  # then no model: the house must not fill with one tenant
-            model = None if crowded else await self.models.of(tenant)
+            model = None if crowded else await self.endpoints.of(tenant)
             return await answer(
                 ask,
                 search=self.searcher.of(tenant, desk.brand),
@@ -147,6 +150,7 @@ class Desk:
                 now=datetime.now(UTC),
                 speak=self._speaker(tenant, lease, holding) if desk.kind == "web" else None,
                 stop=lambda: holding.lost,
+                models=self.models,
             )
         finally:
             self.busy[tenant] -= 1

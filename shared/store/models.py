@@ -29,13 +29,13 @@ class _Row:
 
 @dataclass(frozen=True)
 class TenantModel:
-    """Where a tenant's answers are worded. `spent`: this month's budget is used up."""
+    """Where a tenant's answers are worded. `used_share`: of this month's budget, 0 without one."""
 
     base_url: str
     model: str
     small_model: str | None
     api_key: SecretStr
-    spent: bool
+    used_share: float
 
 
 async def get(db: Db, tenant: UUID, vault: Vault) -> TenantModel | None:
@@ -45,9 +45,10 @@ async def get(db: Db, tenant: UUID, vault: Vault) -> TenantModel | None:
     if row is None:
         return None
     key = vault.open(Ciphertext(row.key_id, bytes(row.api_key)), belongs_to=place(tenant))
-    used = 0 if row.monthly_tokens is None else one(await (await db.execute(USED, (tenant,))).fetchone())
-    spent = row.monthly_tokens is not None and used >= row.monthly_tokens
-    return TenantModel(row.base_url, row.model, row.small_model, SecretStr(key), spent)
+    share = 0.0
+    if row.monthly_tokens is not None:
+        share = one(await (await db.execute(USED, (tenant,))).fetchone()) / max(1, row.monthly_tokens)
+    return TenantModel(row.base_url, row.model, row.small_model, SecretStr(key), share)
 
 
 def place(tenant: UUID) -> str:

@@ -10,9 +10,11 @@ from shared.store import models
 from shared.store.tenancy import Store
 
 KEEP_SECONDS = 30
+LAST_SHARE = 1.2
+"""Of a month's budget, where even the small model ends."""
 
 
-class Models:
+class Endpoints:
     """Looks a tenant's endpoint up, twice a minute at most."""
 
     def __init__(self, settings: Settings, store: Store, vault: Vault) -> None:
@@ -38,6 +40,14 @@ class Models:
                 own = await models.get(db, tenant, self._vault)
             endpoint = self._default
             if own is not None:
-                endpoint = None if own.spent else ModelEndpoint(own.base_url, own.api_key, own.model, own.small_model)
+                endpoint = _within_budget(own)
             self._known[tenant] = (time.monotonic() + KEEP_SECONDS, endpoint)
         return endpoint
+
+
+def _within_budget(own: models.TenantModel) -> ModelEndpoint | None:
+    """A spent budget degrades softly: the big model until it is used up, the small one a fifth longer, then none."""
+    endpoint = ModelEndpoint(own.base_url, own.api_key, own.model, own.small_model)
+    if own.used_share < 1:
+        return endpoint
+    return endpoint.only_small() if own.used_share < LAST_SHARE else None

@@ -1,0 +1,75 @@
+"""Every function starts under functions-framework's own command line and does there what it does everywhere."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from events import Context, ReplyComposed, to_http
+from local.machine.schema import DatabaseUrls
+
+ROOT = Path(__file__).parents[2]
+TAKES_EVENTS = {"orchestrate", "deliver", "embed_chunk", "automation_tick"}
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
+START_SECONDS = 40
+
+
+@contextmanager
+def started(name: str, environment: dict[str, str]) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    source = ROOT / "functions" / name / "main.py"
+    command = [sys.executable, "-m", "functions_framework", "--asgi", "--source", str(source), "--target", "handle"]
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)], env={**os.environ, **environment}, cwd=ROOT
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait_until_alive(url: str) -> None:
+    limit = monotonic() + START_SECONDS
+    while True:
+        try:
+            assert httpx.get(f"{url}/healthz", timeout=20).status_code == 200
+            return
+        except httpx.TransportError:
+            assert monotonic() < limit, "it did not start in time"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_starts(name: str, database: DatabaseUrls, valkey: str, tmp_path: Path) -> None:
+    """Started by the stock command, it is healthy, and answers an event or a request as its own host does."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database.app,
+        "REDIS_URL": valkey,
+        "K_SINK": "http://127.0.0.1:9/xin/default",
+        "XIN_SECRET_KEYS": "k1:" + "A" * 43 + "=",
+        "XIN_TOKEN_KEYS": "k1:" + "A" * 43 + "=",
+        "XIN_VECTORS_PATH": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    }
+    with started(name, environment) as url:
+        wait_until_alive(url)
+        if name in TAKES_EVENTS:
+            event = ReplyComposed(tenant=uuid4(), conversation=uuid4())
+            headers, _ = to_http(event, Context.start("/xin/test"))
+            answer = httpx.post(url, headers=headers, content=b"{}", timeout=20)
+            assert (answer.status_code, answer.content) == (204, b""), "bad data is kept and acknowledged"
+        else:
+            assert httpx.get(f"{url}/nothing-here", timeout=20).status_code in (200, 404)
