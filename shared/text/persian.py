@@ -25,7 +25,9 @@ _LETTERS = str.maketrans(
         "’": "'",
     }
 )
-_MARKS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff]")
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06e8\u06ea-\u06ed\u08d3-\u08ff]"
+)
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -38,7 +40,7 @@ _ZWNJ_RUN = re.compile(f"{ZWNJ}{{2,}}")
 
 
 def clean(text: str) -> str:
-    """*text* without what no reader sees, for prompts and for storing. Half-spaces between letters stay: they mean something."""
+    """*text* without what no reader sees, for prompts and storing. Half-spaces between letters stay."""
     text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _CONTROLS.sub("", text)
     return _LOOSE_ZWNJ.sub("", _ZWNJ_RUN.sub(ZWNJ, text))
@@ -80,10 +82,11 @@ _SCRIPTS = {
     "GEORGIAN": "ka",
     "THAI": "th",
 }
-_ARABIC_WORDS = frozenset("في من على الى إلى هل ما هذا هذه التي الذي ان أن عن مع لا كم متى كيف أريد اريد يمكن".split())
-_PERSIAN_WORDS = frozenset(
-    "از به را رو است هست که این آن با برای در و می سلام چه چی چند کی کجا چطور چرا نیست شما من لطفا ممنون یا تا هم".split()
+_ARABIC = "في من على الى إلى هل ما هذا هذه التي الذي ان أن عن مع لا كم متى كيف أريد اريد يمكن"
+_PERSIAN = (
+    "از به را رو است هست که این آن با برای در و می سلام چه چی چند کی کجا چطور چرا نیست شما من لطفا ممنون یا تا هم"
 )
+_ARABIC_WORDS, _PERSIAN_WORDS = frozenset(_ARABIC.split()), frozenset(_PERSIAN.split())
 
 
 def language_of(text: str) -> str:

@@ -1,0 +1,1 @@
+"""What the bot may answer from: files kept, read, cut into passages, indexed and searched."""
