@@ -31,7 +31,7 @@ async def open_shop(demo: Demo, settings: Settings, functions: dict[str, str]) -
             for title, name in DOCUMENTS:
                 await _upload(demo, store, objects, publisher, title=title, name=name)
         async with asyncio.timeout(INDEXING_SECONDS):
-            while await _still_indexing(demo, store):
+            while await _still_indexing(demo, store):  # noqa: ASYNC110 - the rows have no other way to tell
                 await asyncio.sleep(0.1)
         demo.home.write("seed.json", await describe(demo, store, functions))
 

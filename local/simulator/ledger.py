@@ -1,0 +1,216 @@
+"""What the fakes remember: chats with their history, everything accepted from the business, and what looked wrong."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, Literal
+
+HISTORY = 200  # messages kept per chat
+CHATS = 20_000
+SENT = 50_000
+WARNINGS = 1_000
+
+Role = Literal["customer", "business"]
+Watcher = asyncio.Queue[tuple[str, dict[str, Any]]]
+
+
+class UnknownAccount(LookupError):
+    """No account of that kind and id."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One message as the customer's phone shows it."""
+
+    id: str
+    role: Role
+    text: str
+    at: float
+    status: str = ""  # a mark: sent, delivered, read, failed; on a customer's message only read
+    thread: str | None = None
+    edited: bool = False
+    markup: Any = None
+    reference: str = ""  # WhatsApp's biz_opaque_callback_data
+
+    def shown(self) -> dict[str, Any]:
+        """What the phone may show."""
+        return {key: value for key, value in asdict(self).items() if key != "reference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that a fake accepted from the business. `seq` grows by one."""
+
+    seq: int
+    at: float
+    kind: str
+    account: str
+    chat: str
+    text: str
+    id: str
+    method: str
+    reference: str = ""
+    thread: str | None = None
+
+
+class Chat:
+    """A conversation between one account and one customer (or group)."""
+
+    def __init__(self, account: str, id: str, name: str) -> None:
+        self.account = account
+        self.id = id
+        self.name = name
+        self.user_id = ""  # WhatsApp's business-scoped id of the customer
+        self.entries: deque[Entry] = deque(maxlen=HISTORY)
+        self.threads: set[str] = set()
+        self.last_customer_at: float | None = None
+        self.typing_until = 0.0
+        self.draft = ""
+        self.blocked = False
+        self.lane = asyncio.Lock()  # Telegram delivers one update at a time per chat
+        self._watchers: set[Watcher] = set()
+
+    def find(self, id: str, role: Role) -> Entry | None:
+        """The newest kept message with this id."""
+        return next((entry for entry in reversed(self.entries) if entry.id == id and entry.role == role), None)
+
+    def add(self, entry: Entry) -> None:
+        """Shows *entry*; a message ends what was being typed."""
+        self.entries.append(entry)
+        if entry.role == "customer":
+            self.last_customer_at = entry.at
+        else:
+            self.typing_until, self.draft = 0.0, ""
+        self.tell("message", entry)
+
+    def mark(self, entry: Entry, status: str) -> None:
+        entry.status = status
+        self.tell("mark", entry)
+
+    def type_until(self, moment: float) -> None:
+        self.typing_until = moment
+        if self._watchers:
+            self._put("typing", {"until": moment})
+
+    def show_draft(self, text: str, until: float) -> None:
+        self.draft, self.typing_until = text, until
+        if self._watchers:
+            self._put("draft", {"text": text})
+
+    def tell(self, event: str, entry: Entry) -> None:
+        if self._watchers:
+            self._put(event, entry.shown())
+
+    def view(self, now: float) -> dict[str, Any]:
+        """The screen of the customer's phone."""
+        return {
+            "account": self.account,
+            "chat": self.id,
+            "name": self.name,
+            "blocked": self.blocked,
+            "typing": self.typing_until > now,
+            "draft": self.draft,
+            "messages": [entry.shown() for entry in self.entries],
+        }
+
+    @contextmanager
+    def watch(self) -> Iterator[Watcher]:
+        """A queue of what changes from now on. A watcher that doesn't keep up loses the newest changes."""
+        watcher: Watcher = asyncio.Queue(maxsize=1_000)
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._watchers)
+
+    def _put(self, event: str, data: dict[str, Any]) -> None:
+        for watcher in self._watchers:
+            if not watcher.full():
+                watcher.put_nowait((event, data))
+
+
+class Ledger:
+    """All chats of all accounts, bounded in number and length."""
+
+    def __init__(self) -> None:
+        self.warnings: deque[str] = deque(maxlen=WARNINGS)
+        self._sent: deque[Sent] = deque(maxlen=SENT)
+        self._seq = 0
+        self._chats: OrderedDict[tuple[str, str], Chat] = OrderedDict()
+
+    def chat(self, account: str, id: str) -> Chat | None:
+        return self._chats.get((account, id))
+
+    def open_chat(self, account: str, id: str, name: str = "") -> Chat:
+        """The chat, made when new. Beyond the limit the one that was longest without a message goes."""
+        chat = self._chats.get((account, id))
+        if chat is None:
+            chat = self._chats[account, id] = Chat(account, id, name)
+            if len(self._chats) > CHATS:
+                self._forget_one()
+        else:
+            self._chats.move_to_end((account, id))
+            chat.name = name or chat.name
+        return chat
+
+    def accept(self, kind: str, chat: Chat, entry: Entry, *, method: str) -> None:
+        """The business sent *entry*: it shows on the phone and stands in the log."""
+        chat.add(entry)
+        self.log(kind, chat, entry, method=method)
+
+    def log(self, kind: str, chat: Chat, entry: Entry, *, method: str) -> None:
+        """Writes down that the business did something with *entry*, by *method*."""
+        self._seq += 1
+        self._sent.append(
+            Sent(
+                self._seq,
+                entry.at,
+                kind,
+                chat.account,
+                chat.id,
+                entry.text,
+                entry.id,
+                method,
+                entry.reference,
+                entry.thread,
+            )
+        )
+
+    def sent(
+        self,
+        since: int = 0,
+        *,
+        kind: str | None = None,
+        account: str | None = None,
+        chat: str | None = None,
+        limit: int | None = None,
+    ) -> list[Sent]:
+        """What was accepted after the one numbered *since*, oldest first."""
+        if not self._sent:
+            return []
+        start = max(0, since - self._sent[0].seq + 1)
+        fitting = (
+            sent
+            for sent in islice(self._sent, start, None)
+            if (kind is None or sent.kind == kind)
+            and (account is None or sent.account == account)
+            and (chat is None or sent.chat == chat)
+        )
+        return list(islice(fitting, limit))
+
+    def warn(self, text: str) -> None:
+        """Something that the provider lets pass and a careful client would not send."""
+        self.warnings.append(text)
+
+    def _forget_one(self) -> None:
+        for key, chat in self._chats.items():
+            if not chat.watched:
+                del self._chats[key]
+                return

@@ -1,0 +1,237 @@
+"""Misbehaviour to order, seen through a real HTTP client: what was taken, and what the caller could know of it."""
+
+import asyncio
+from typing import Any, Protocol
+
+import httpx
+import pytest
+
+from local.simulator import Simulator
+from local.simulator.scripts import (
+    AcceptThenHang,
+    Block,
+    CutConnection,
+    Queued,
+    Refuse,
+    RestoreToken,
+    RevokeToken,
+    ServerError,
+    Slow,
+    TooMany,
+    Unblock,
+    WrongJson,
+)
+from tests.simulator.conftest import ACCESS_TOKEN, BOT_TOKEN, INSTAGRAM_TOKEN, NUMBER, PROFILE
+from tests.simulator.serving import Webhook, until
+
+CUSTOMERS = {"telegram": "5500112233", "whatsapp": "4915112345678", "instagram": "1535148674817116"}
+ACCOUNTS = {"telegram": "telegram-42", "whatsapp": f"whatsapp-{NUMBER}", "instagram": f"instagram-{PROFILE}"}
+
+
+class Send(Protocol):
+    """Sends a message to the customer of a kind, or to another one."""
+
+    async def __call__(self, kind: str, customer: str | None = None) -> httpx.Response: ...
+
+
+@pytest.fixture(params=list(ACCOUNTS))
+async def kind(request: pytest.FixtureRequest, simulator: Simulator) -> str:
+    """A kind of account to which a customer has written."""
+    kind = str(request.param)
+    await simulator.phone.write(kind, ACCOUNTS[kind], CUSTOMERS[kind], "سلام")
+    return kind
+
+
+@pytest.fixture
+def send(client: httpx.AsyncClient) -> Send:
+    """Sends the customer of a kind one message."""
+
+    async def send(kind: str, customer: str | None = None) -> httpx.Response:
+        to, text = customer or CUSTOMERS[kind], "سفارش شما ارسال شد"
+        match kind:
+            case "telegram":
+                return await client.post(f"/telegram/bot{BOT_TOKEN}/sendMessage", json={"chat_id": to, "text": text})
+            case "whatsapp":
+                body: dict[str, Any] = {
+                    "messaging_product": "whatsapp",
+                    "to": to,
+                    "type": "text",
+                    "text": {"body": text},
+                }
+                path, token = f"/graph/v26.0/{NUMBER}/messages", ACCESS_TOKEN
+            case _:
+                body = {"recipient": {"id": to}, "message": {"text": text}}
+                path, token = f"/instagram/v26.0/{PROFILE}/messages", INSTAGRAM_TOKEN
+        return await client.post(path, json=body, headers={"authorization": f"Bearer {token}"})
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("step", "raised", "taken"),
+    [
+        (AcceptThenHang(), httpx.ReadTimeout, 1),
+        (CutConnection(when="before"), httpx.RemoteProtocolError, 0),
+        (CutConnection(when="after_body"), httpx.RemoteProtocolError, 1),
+    ],
+)
+async def test_no_answer(
+    simulator: Simulator, kind: str, send: Send, step: Queued, raised: type[Exception], taken: int
+) -> None:
+    """An answer that never comes or breaks off does not tell whether the message was taken; the next call works."""
+    simulator.script(ACCOUNTS[kind], step)
+
+    with pytest.raises((raised, httpx.ReadError)):
+        await send(kind)
+
+    assert len(simulator.ledger.sent()) == taken
+    assert (await send(kind)).status_code == 200
+
+
+async def test_taken_is_told(simulator: Simulator, send: Send, webhook: Webhook) -> None:
+    """A message whose answer hangs was taken: its statuses and its echo come all the same."""
+    for kind in ("whatsapp", "instagram"):
+        await simulator.phone.write(kind, ACCOUNTS[kind], CUSTOMERS[kind], "سلام")
+        simulator.script(ACCOUNTS[kind], AcceptThenHang())
+        with pytest.raises(httpx.ReadTimeout):
+            await send(kind)
+    await simulator.webhooks.settle()
+
+    statuses, echoes = ([hook for hook in webhook.got if word in hook.body] for word in (b'"statuses"', b'"is_echo"'))
+    assert (len(statuses), len(echoes)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (
+            TooMany(retry_after=3),
+            {
+                "telegram": (429, 429, "Too Many Requests: retry after 3"),
+                "whatsapp": (429, 130429, "(#130429) Rate limit hit"),
+                "instagram": (400, 613, "(#613) Calls to this api have exceeded the rate limit."),
+            },
+        ),
+        (
+            ServerError(code=502),
+            {
+                "telegram": (502, 502, "Bad Gateway"),
+                "whatsapp": (502, 131000, "(#131000) Something went wrong"),
+                "instagram": (502, 1, "An unexpected error has occurred. Please retry your request later."),
+            },
+        ),
+        (
+            Refuse(status=400, code=400, message="PEER_ID_INVALID"),
+            dict.fromkeys(ACCOUNTS, (400, 400, "PEER_ID_INVALID")),
+        ),
+    ],
+)
+async def test_error(
+    simulator: Simulator, kind: str, send: Send, step: Queued, expected: dict[str, tuple[int, int, str]]
+) -> None:
+    """An ordered error comes in the provider's own shape and takes nothing."""
+    simulator.script(ACCOUNTS[kind], step)
+
+    response = await send(kind)
+
+    answer = response.json()
+    error = answer.get("error", {"code": answer.get("error_code"), "message": answer.get("description")})
+    assert (response.status_code, error["code"], error["message"]) == expected[kind]
+    assert simulator.ledger.sent() == []
+
+
+async def test_retry_after(simulator: Simulator, kind: str, send: Send) -> None:
+    """How long to wait is told where the provider tells it, and not told when the script leaves it out."""
+    simulator.script(ACCOUNTS[kind], TooMany(retry_after=3))
+    simulator.script(ACCOUNTS[kind], TooMany())
+
+    told, untold = await send(kind), await send(kind)
+
+    if kind == "telegram":
+        assert told.json()["parameters"] == {"retry_after": 3}
+        assert "parameters" not in untold.json()
+    else:
+        assert told.headers["retry-after"] == "3"
+        assert "retry-after" not in untold.headers
+
+
+async def test_error_although_taken(simulator: Simulator, kind: str, send: Send) -> None:
+    """A server error may hide a message that was taken."""
+    simulator.script(ACCOUNTS[kind], ServerError(accept=True))
+
+    assert (await send(kind)).status_code == 500
+    assert len(simulator.ledger.sent()) == 1
+
+
+async def test_wrong_json(simulator: Simulator, kind: str, send: Send) -> None:
+    """A 200 whose body can't be read: the message was taken."""
+    simulator.script(ACCOUNTS[kind], WrongJson())
+
+    response = await send(kind)
+
+    assert response.status_code == 200
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        response.json()
+    assert len(simulator.ledger.sent()) == 1
+
+
+async def test_slow(simulator: Simulator, kind: str, send: Send) -> None:
+    """A slow answer is right; one slower than the caller's patience is only seen as a timeout."""
+    simulator.script(ACCOUNTS[kind], Slow(seconds=0.05))
+    simulator.script(ACCOUNTS[kind], Slow(seconds=0.8))
+
+    assert (await send(kind)).status_code == 200
+    with pytest.raises(httpx.ReadTimeout):
+        await send(kind)
+    assert len(simulator.ledger.sent()) == 2
+
+
+async def test_revoked_token(simulator: Simulator, kind: str, send: Send) -> None:
+    """A revoked token is refused until it works again."""
+    simulator.script(ACCOUNTS[kind], RevokeToken())
+    refused = await send(kind)
+    simulator.script(ACCOUNTS[kind], RestoreToken())
+
+    if kind == "telegram":
+        assert refused.json()["description"] == "Unauthorized"
+    else:
+        assert refused.json()["error"]["code"] == 190
+    assert (await send(kind)).status_code == 200
+
+
+async def test_block(simulator: Simulator, send: Send) -> None:
+    """A chat can be blocked and unblocked by script, too."""
+    chat = CUSTOMERS["telegram"]
+    await simulator.phone.write("telegram", "42", chat, "سلام")
+    simulator.script("telegram-42", Block(), chat=chat)
+    assert (await send("telegram")).status_code == 403
+    simulator.script("telegram-42", Unblock(), chat=chat)
+    assert (await send("telegram")).status_code == 200
+
+
+async def test_queue(simulator: Simulator, client: httpx.AsyncClient, send: Send) -> None:
+    """A step hits one message of its chat, or as many as ordered; other chats and typing pass it by."""
+    for customer in ("1", "2"):
+        await simulator.phone.write("telegram", "42", customer, "سلام")
+    simulator.script("telegram-42", ServerError(code=503), chat="1", times=2)
+
+    typing = await client.post(f"/telegram/bot{BOT_TOKEN}/sendChatAction", json={"chat_id": 1, "action": "typing"})
+    other = await send("telegram", "2")
+    seen = [(await send("telegram", "1")).status_code for _ in range(3)]
+
+    assert (typing.status_code, other.status_code) == (200, 200)
+    assert seen == [503, 503, 200]
+
+
+async def test_close_ends_hanging(simulator: Simulator, client: httpx.AsyncClient, send: Send) -> None:
+    """Closing the simulator lets go of callers that are kept waiting."""
+    await simulator.phone.write("telegram", "42", CUSTOMERS["telegram"], "سلام")
+    simulator.script("telegram-42", AcceptThenHang())
+    client.timeout = httpx.Timeout(5)
+
+    waiting = asyncio.create_task(send("telegram"))
+    await until(simulator.ledger.sent)
+    await simulator.close()
+
+    with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await waiting
