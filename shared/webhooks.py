@@ -142,18 +142,19 @@ class Webhooks:
 
     async def _store(self, opened: OpenChannel, batch: Batch, context: Context) -> None:
         channel = opened.channel
+        ours, events = _sort(batch, channel.account)
         taken: list[tuple[Incoming, Taken]] = []
         async with self._app.store.connection() as db:
-            for message in batch.messages:
+            for message in ours:
                 new = _new_message(message)
                 row = await taking_in.store_message(
                     db, channel.tenant, channel.id, new, correlation=context.correlation_id
                 )
                 taken.append((message, row))
-        if batch.events:
+        if events:
             async with self._app.store.tenant(channel.tenant) as db:
-                await taking_in.store_events(db, channel.tenant, channel.id, [_new_event(e) for e in batch.events])
-        await self._tell(channel, taken, bool(batch.events), context)
+                await taking_in.store_events(db, channel.tenant, channel.id, events)
+        await self._tell(channel, taken, bool(events), context)
 
     async def _tell(
         self, channel: channels.Channel, taken: list[tuple[Incoming, Taken]], events: bool, context: Context
@@ -205,6 +206,18 @@ class Webhooks:
                 attributes={"channel": channel.id},
                 correlation_id=context.correlation_id,
             )
+
+
+def _sort(batch: Batch, account: str | None) -> tuple[list[Incoming], list[NewEvent]]:
+    """The messages to us, and everything else. A batch of Meta's may hold what was written to another account of the
+    same app: it is kept, and not answered here."""
+    ours = [message for message in batch.messages if message.account in (None, account)]
+    strays = [
+        NewEvent(f"stray:{message.key}", "other_account", None, None, {"raw": message.payload})
+        for message in batch.messages
+        if message.account not in (None, account)
+    ]
+    return ours, [*(_new_event(event) for event in batch.events), *strays]
 
 
 def _new_message(message: Incoming) -> NewMessage:
