@@ -54,6 +54,11 @@ _MEANT = (
     (re.compile(r"^\s*where\b", re.IGNORECASE), "address"),
 )
 """Small words that ask for something: search leaves them out as too common."""
+_FILLERS = """
+    بدید بدین بده بدهید بدم می‌خواهم میخوام می‌خوام خواستم بدونم بدانم بفرستید بگین بگید بگویید طول می‌کشد می‌کشه میکشه لازم
+    want know need tell give get take long like
+    """
+"""What a question is wrapped in."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def _asked(question: str, read: Sequence[_Read]) -> list[_Asked]:
     found = _joined(content_words(question), known)
     found += [term for said, term in _MEANT if said.search(question)]
     asked = []
-    for term in dict.fromkeys(found):
+    for term in dict.fromkeys([t for t in found if t not in _fillers()] or found):
         forms = frozenset(t for t in known if _alike(term, t))
         kin = _kin().get(term, frozenset()) & known
         seen = sum(not (forms | kin).isdisjoint(terms) for terms in sentences_terms)
@@ -169,6 +174,11 @@ def _windows(units: list[_Unit]) -> Iterator[list[_Unit]]:
             if last - first > 1 and units[last - 1].end - units[first].start > _MOST_CHARS:
                 break
             yield units[first:last]
+
+
+@lru_cache(1)
+def _fillers() -> frozenset[str]:
+    return frozenset(content_words(_FILLERS))
 
 
 @lru_cache(1)

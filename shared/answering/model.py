@@ -9,7 +9,7 @@ Reference: https://developers.openai.com/api/reference/resources/chat (streaming
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 from pydantic import SecretStr
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI, AsyncStream
     from openai.types.chat import ChatCompletionChunk
 
@@ -69,10 +70,10 @@ class Called:
 
 
 class Models:
-    """Clients by endpoint, so that turns share connections. Close it when the process ends."""
+    """The connections that all endpoints share. Close it when the process ends."""
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
+        self._http: httpx2.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,26 +83,59 @@ class Models:
 
     async def aclose(self) -> None:
         """Ends every connection."""
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.close()
+        if self._http:
+            await self._http.aclose()
+            self._http = None
 
     def client(self, endpoint: ModelEndpoint) -> "AsyncOpenAI":
-        """Made at the first use: the import alone takes a second."""
-        key = (endpoint.base_url, endpoint.api_key.get_secret_value())
-        if key not in self._clients:
-            self._clients[key] = _client(*key)
-        return self._clients[key]
+        """Cheap after the first: the import takes a second, the certificates half a megabyte. Raises ModelFailed."""
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+        if self._http is None:
+            # No redirects: a tenant's endpoint must not lead us, with its key, to an address that nobody checked.
+            self._http = DefaultAsyncHttpxClient(
+                follow_redirects=False,
+                headers={"accept-encoding": "identity"},
+                event_hooks={"response": [_keep_small]},
+            )
+        try:
+            client = AsyncOpenAI(
+                base_url=endpoint.base_url,
+                api_key=endpoint.api_key.get_secret_value() or "none",
+                max_retries=0,
+                http_client=self._http,
+            )
+        except Exception as problem:  # a URL that is none has an error of the HTTP library's own
+            raise ModelFailed("bad_endpoint") from problem
+        client.organization = client.project = None  # the environment's are not for a tenant's endpoint
+        return client
 
 
-def _client(base_url: str, api_key: str) -> "AsyncOpenAI":
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+_LARGEST_ANSWER = 2_000_000
+"""Bytes. A long answer with all its framing is a tenth of it."""
 
-    # No redirects: a tenant's endpoint must not lead us, with its key, to an address that nobody checked.
-    http = DefaultAsyncHttpxClient(follow_redirects=False)
-    client = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, http_client=http)
-    client.organization = client.project = None  # the environment's are not for a tenant's endpoint
-    return client
+
+async def _keep_small(response: "httpx2.Response") -> None:
+    """A hook of the HTTP client: an endpoint that answers without end must not fill our memory."""
+    import httpx2
+
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise httpx2.DecodingError("compressed, though we asked for plain bytes", request=response.request)
+    whole = response.stream
+
+    class Bounded(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            left = _LARGEST_ANSWER
+            async for part in cast(httpx2.AsyncByteStream, whole):
+                left -= len(part)
+                if left < 0:
+                    raise httpx2.ReadError("the answer is too long", request=response.request)
+                yield part
+
+        async def aclose(self) -> None:
+            await cast(httpx2.AsyncByteStream, whole).aclose()
+
+    response.stream = Bounded()
 
 
 Take = Callable[[str], Awaitable[bool]]
@@ -142,6 +176,7 @@ class _Call:
 
     async def _bits(self) -> AsyncGenerator[str, None]:
         """The text as it comes. Raises ModelFailed for everything that the endpoint can do wrong."""
+        from httpx2 import HTTPError
         from openai import OpenAIError
 
         try:
@@ -162,7 +197,13 @@ class _Call:
                             yield bit
         except OpenAIError as problem:
             raise ModelFailed(_name(problem, accepted=self._accepted), self._called()) from problem
-        except (ValueError, TypeError, AttributeError, LookupError) as problem:  # nothing of it was validated
+        except (
+            HTTPError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            LookupError,
+        ) as problem:  # nothing of it was validated
             raise ModelFailed("broken_stream", self._called()) from problem
         if not self._finished:
             raise ModelFailed("broken_stream" if self._received else "empty", self._called())

@@ -78,9 +78,9 @@ class Persona(BaseModel):
     """What the model should know about the brand and how to speak. Never shown to customers."""
     greeting: Wording = _GREETING
     handover_text: Wording = _HANDOVER
-    """A person was asked for, or is needed."""
+    """A person was asked for."""
     waiting_text: Wording = _WAITING
-    """A person was promised already, and the bot does not know this one."""
+    """The bot has no answer and a person will give one: after too many misses, or while one is awaited."""
     abstain_text: Wording = _ABSTAIN
     """The documents don't say. It offers a person: a customer's "yes" to it calls one."""
     closed_text: Wording = _CLOSED

@@ -16,6 +16,7 @@ from shared.answering.persona import Persona, Wording
 from shared.answering.policy.after import Checker, check, shorten
 from shared.answering.policy.before import Before, State, decide, reply_language
 from shared.answering.policy.opening import next_opening, say_when
+from shared.answering.policy.rules import Policy
 from shared.answering.prompt import PROMPT_VERSION, messages
 from shared.answering.values import (
     Ask,
@@ -57,7 +58,7 @@ async def answer(
     if before.retrieval.enabled:
         found = await turn.look_up(search, before.retrieval.limit)
         if found is None:
-            return turn.hand_over(before)
+            return turn.hand_over(before, asked=False)
         if not found.passages or found.confidence < before.retrieval.min_confidence:
             return turn.miss(before)
     passages = tuple(found.passages) if found else ()
@@ -93,7 +94,7 @@ class _Turn:
         readable = ask.kind == "text" or bool(ask.question.strip())
         last = next((said for said in reversed(ask.history) if said.role != "customer"), None)
         offers = {ask.persona.say(ask.persona.abstain_text, "fa"), ask.persona.say(ask.persona.abstain_text, "en")}
-        return State(ask.status, readable, offered=last is not None and last.text.strip() in offers)
+        return State(readable, offered=last is not None and last.text.strip() in offers)
 
     async def look_up(self, search: Search, limit: int) -> Found | None:
         """None when the search failed: the failure is noted."""
@@ -142,7 +143,7 @@ class _Turn:
         quoted = extractive.quote(ask.question, passages)
         self.support = quoted.support if quoted else 0.0
         text = ""
-        if quoted and quoted.support >= ask.policy.retrieval.min_support:
+        if quoted and _fits(quoted.support, self.confidence, ask.policy):
             after = check(ask.policy, quoted.text, [passages[quoted.index]], language=self.language, quoted=True)
             self.fired += after.fired
             text = "" if after.rejected else after.text
@@ -164,9 +165,9 @@ class _Turn:
         persona, misses = self.ask.persona, self.ask.misses
         match before.action:
             case "handover":
-                return self.hand_over(before)
+                return self.hand_over(before, asked=True)
             case "closed":
-                return self._closed("handed_over")
+                return self._closed()
             case "unreadable":
                 return self.miss(before, persona.text_only_text)
             case "refuse":
@@ -184,19 +185,20 @@ class _Turn:
             return self._reply(self._say(wording or persona.waiting_text), "abstained", "waiting", misses)
         if misses >= self.ask.policy.handover.after_misses:
             self.fired.append(PolicyHit(stage="after", rule="misses", detail=str(misses)))
-            return self.hand_over(before)
+            return self.hand_over(before, asked=False)
         return self._reply(self._say(wording or persona.abstain_text), "abstained", "bot", misses)
 
-    def hand_over(self, before: Before) -> Reply:
+    def hand_over(self, before: Before, *, asked: bool) -> Reply:
         """A person is promised, and the customer told so; outside the hours also told when."""
         if not before.is_open:
-            return self._closed("handed_over")
-        return self._reply(self._say(self.ask.persona.handover_text), "handed_over", "waiting", 0)
+            return self._closed()
+        wording = self.ask.persona.handover_text if asked else self.ask.persona.waiting_text
+        return self._reply(self._say(wording), "handed_over", "waiting", 0)
 
-    def _closed(self, outcome: Outcome) -> Reply:
+    def _closed(self) -> Reply:
         hours = self.ask.policy.hours
         opens = say_when(next_opening(hours, self.now) if hours else None, self.now, self.language)
-        return self._reply(self._say(self.ask.persona.closed_text, opens=opens), outcome, "waiting", 0)
+        return self._reply(self._say(self.ask.persona.closed_text, opens=opens), "handed_over", "waiting", 0)
 
     def answered(self, text: str, cited: Sequence[tuple[str, tuple[int, ...]]], model: str | None) -> Reply:
         """An answer, with the passages it really stands on."""
@@ -246,6 +248,15 @@ class _Turn:
             failures=tuple(self.failures),
             timings_ms=Timings(search=self.search_ms, wording=self.wording_ms, total=_ms_since(self.began)),
         )
+
+
+_LEAST_SUPPORT = 0.15
+"""Below it a quotation has nothing to do with the question, however sure the search is."""
+
+
+def _fits(support: float, confidence: float, policy: Policy) -> bool:
+    """Two looks at the same thing, each with its own blind spot; together they tell better than either."""
+    return support >= _LEAST_SUPPORT and (support + confidence) / 2 >= policy.retrieval.min_fit
 
 
 def _considered(passage: Passage, *, cited: bool) -> Considered:

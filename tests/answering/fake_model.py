@@ -60,6 +60,8 @@ class FakeModel:
             await self._act(self.scripts[body["model"]], reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.hung_up += 1
+        except asyncio.CancelledError:  # the server closes; a cancelled handler would be logged as an error
+            return
         finally:
             self._open.discard(connection)
             writer.close()
@@ -68,7 +70,7 @@ class FakeModel:
         if script.status != 200:
             location = b"location: http://127.0.0.1:9/v1\r\n" if script.status in (301, 307) else b""
             error = json.dumps({"error": {"message": "no"}}).encode()
-            writer.write(f"HTTP/1.1 {script.status} No\r\nretry-after: 30\r\n".encode() + location)
+            writer.write(f"HTTP/1.1 {script.status} No\r\nconnection: close\r\nretry-after: 30\r\n".encode() + location)
             writer.write(b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(error) + error)
             await writer.drain()
             return
@@ -80,12 +82,14 @@ class FakeModel:
             }
             answer = json.dumps({"id": "c1", "object": "chat.completion", "choices": [choice]}).encode()
             writer.write(
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
+                b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                % len(answer)
             )
             writer.write(answer)
             await writer.drain()
             return
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n")
+        writer.write(b"transfer-encoding: chunked\r\n\r\n")
         await self._event(writer, {"role": "assistant", "content": ""})
         for thought in script.thoughts:
             await self._event(writer, {"reasoning_content": thought})

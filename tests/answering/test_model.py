@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ QUESTION = "جمعه‌ها باز هستید؟"
 GOOD = Script(("فروشگاه جمعه‌ها ", "تعطیل است [1]. ", "شنبه تا چهارشنبه ساعت ۹ تا ۱۸ باز هستیم [1]."))
 
 
-async def ask(endpoint: ModelEndpoint | None, *, limits: Limits = FAST, **more: object) -> Reply:
+async def ask(endpoint: ModelEndpoint | None, *, limits: Limits = FAST, **more: Any) -> Reply:
     return await answer(asking(QUESTION), search=Library(), model=endpoint, now=MONDAY_NOON, limits=limits, **more)
 
 
@@ -109,6 +110,26 @@ async def test_ladder_limit(fake: FakeModel, endpoint: ModelEndpoint) -> None:
     assert time.monotonic() - began < 1.5
     assert outcomes(reply) == [("big", "timeout_call"), ("small", "timeout_call"), ("extractive", "answered")]
     assert reply.trace.rungs[1].ms < 390
+
+
+@pytest.mark.parametrize("url", ["http://[", "ftp://x/v1", "no url at all", ""])
+async def test_bad_endpoint(endpoint: ModelEndpoint, url: str) -> None:
+    """A base URL that is none costs the model, not the answer."""
+    reply = await ask(ModelEndpoint(url, endpoint.api_key, "big"))
+
+    assert outcomes(reply)[0][1] in ("bad_endpoint", "no_connection")
+    assert reply.outcome == "answered"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_endless_answer(fake: FakeModel, endpoint: ModelEndpoint, whole: bool) -> None:
+    """An endpoint that answers with megabytes is hung up on."""
+    fake.scripts = {"big": Script(("و" * 3_000_000,), whole=whole), "small": GOOD}
+    patient = Limits(first_token=5, call=5, ladder=10, stop_poll=0.02)
+
+    reply = await ask(endpoint, limits=patient)
+
+    assert outcomes(reply) == [("big", "broken_stream"), ("small", "answered")]
 
 
 async def test_never_retries(fake: FakeModel, endpoint: ModelEndpoint) -> None:
@@ -242,11 +263,11 @@ async def test_enough_is_enough(fake: FakeModel, endpoint: ModelEndpoint) -> Non
     assert "length" in [hit.rule for hit in reply.trace.fired]
 
 
-async def test_shared_connections(fake: FakeModel, endpoint: ModelEndpoint) -> None:
-    """Lent clients serve turn after turn; their keys are the endpoint's, not the environment's."""
+async def test_shared_connections(fake: FakeModel, endpoint: ModelEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lent connections serve turn after turn; the environment's organisation is not told to a tenant's endpoint."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-ours")
     fake.scripts = {"big": GOOD}
     async with Models() as models:
-        assert models.client(endpoint) is models.client(endpoint)
         for _ in range(2):
             assert (await ask(endpoint, models=models)).model == "big"
 

@@ -113,7 +113,7 @@ async def test_three_misses() -> None:
     answered = await reply_to(asking("جمعه‌ها باز هستید؟", misses=2))
 
     assert (third.outcome, third.status, third.misses) == ("handed_over", "waiting", 0)
-    assert third.text == Persona().handover_text.fa
+    assert third.text == Persona().waiting_text.fa
     assert answered.misses == 0
 
 
@@ -296,7 +296,7 @@ async def test_prompt_leaks_nothing(fake: FakeModel, endpoint: ModelEndpoint) ->
 
 
 async def test_only_used_sources(fake: FakeModel, endpoint: ModelEndpoint) -> None:
-    """Sources are the passages that sentences stand on, each once, in the order of use; an invented one is no source."""
+    """Sources are the passages that sentences stand on, once each, in the order of use; an invented one is none."""
     fake.scripts = {
         "big": Script(("تا ۷ روز می‌توانید کالا را مرجوع کنید [2]. جمعه‌ها تعطیل است [1][9]. فروشگاه باز است [1].",))
     }
@@ -310,37 +310,11 @@ async def test_only_used_sources(fake: FakeModel, endpoint: ModelEndpoint) -> No
 
 WORDS = st.sampled_from(
     [
-        "سلام",
-        "جمعه",
-        "باز",
-        "مرجوع",
-        "کالا",
-        "https://evil.ru/x",
-        "shop.example.ir",
-        "www.bad.com",
-        "ارسال",
-        "۷",
-        "[1]",
-        "؟",
-        ".",
-        "!",
+        "سلام", "جمعه", "باز", "مرجوع", "کالا", "https://evil.ru/x", "shop.example.ir", "www.bad.com", "ارسال", "۷",
+        "[1]", "؟", ".", "!", "\u200c", "\n", "a person", "اپراتور", "NO_ANSWER", "free", "delivery", "(", ")", "。",
+        "evil.", "com", "[لینک](http://a.cn)",
     ]
-    + [
-        "\u200c",
-        "\n",
-        "a person",
-        "اپراتور",
-        "NO_ANSWER",
-        "free",
-        "delivery",
-        "(",
-        ")",
-        "。",
-        "evil.",
-        "com",
-        "[لینک](http://a.cn)",
-    ]
-)
+)  # fmt: skip
 TEXT = st.lists(WORDS | st.text(max_size=12), max_size=30).map(" ".join) | st.lists(WORDS, max_size=30).map("".join)
 PIECES = st.lists(st.builds(Piece, title=st.text(max_size=10), place=TEXT, text=TEXT), max_size=3).map(tuple)
 

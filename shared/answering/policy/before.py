@@ -10,7 +10,7 @@ from shared.answering.policy.opening import is_open
 from shared.answering.policy.phrases import first_held, words
 from shared.answering.policy.rules import BlockedTopic, Policy, Retrieval
 from shared.answering.policy.wishes import asks_for_person, is_greeting, is_thanks, is_yes
-from shared.answering.values import PolicyHit, Said, Status
+from shared.answering.values import PolicyHit, Said
 from shared.text.persian import language_of
 
 Action = Literal["answer", "greet", "thank", "refuse", "closed", "handover", "unreadable"]
@@ -20,7 +20,6 @@ Action = Literal["answer", "greet", "thank", "refuse", "closed", "handover", "un
 class State:
     """Where the conversation stands when the question comes."""
 
-    status: Status
     readable: bool
     """Whether there is text to read."""
     offered: bool

@@ -5,6 +5,7 @@ whole message, so that «سلام، ساعت کاری؟» stays a question and "
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from shared.answering.policy.phrases import holds, words
 from shared.text.terms import content_words
@@ -64,15 +65,13 @@ _UNWILLING = (
     "نمی خواهم", "نمی خوام", "لازم نیست", "don't want", "do not want", "don't need", "no need", "not a person",
 )  # fmt: skip
 
-_COURTESY = frozenset(
-    content_words("""
+_COURTESY = """
     خوشحال خوشحالم خواهش حتما البته بفرمایید خدمتتون خدمتتان خدمتم در خدمت متاسفانه متاسفم ببخشید پوزش خوش آمدید
     اومدید پیام دادید پیامتان پرسش پرسشی سوال سؤال سوالی دیگری کمک کمکتان راهنمایی امیدوارم مفید باشد می‌توانم
     بپرسید بنویسید اطلاع
     thanks glad happy welcome sorry sure certainly course unfortunately help question questions any other else let
     know ask message reach hope anything more assist day nice
-    """)
-)
+    """
 _COURTESY_LENGTH = 120
 
 
@@ -117,5 +116,10 @@ def is_courtesy(sentence: str) -> bool:
     if sentence.rstrip().endswith(("?", "؟")):
         return True
     meant = content_words(sentence)
-    polite = sum(word in _COURTESY for word in meant)
+    polite = sum(word in _courtesy() for word in meant)
     return polite == len(meant) or (polite >= 2 and len(meant) - polite <= 1)
+
+
+@lru_cache(1)
+def _courtesy() -> frozenset[str]:
+    return frozenset(content_words(_COURTESY))

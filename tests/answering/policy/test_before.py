@@ -11,7 +11,7 @@ from shared.answering.policy.rules import Policy
 from shared.answering.policy.wishes import asks_for_person, is_greeting, is_thanks
 from tests.answering.conftest import MONDAY_NOON
 
-ANYTHING = State("bot", readable=True, offered=False)
+ANYTHING = State(readable=True, offered=False)
 
 
 @pytest.mark.parametrize(
