@@ -66,11 +66,11 @@ class PublicDoor:
         """Finds whose path it is."""
         if scope["type"] != "http":
             return
-        application, prefix = await self._find(scope["path"])
+        application, prefix = await self._find(scope["path"], scope["query_string"].decode("latin-1"))
         inner = {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
         await application(inner, receive, send)
 
-    async def _find(self, path: str) -> tuple[ASGIApp, str]:
+    async def _find(self, path: str, query: str) -> tuple[ASGIApp, str]:
         first, _, rest = path.lstrip("/").partition("/")
         if first == "fn":
             name = rest.partition("/")[0]
@@ -83,7 +83,7 @@ class PublicDoor:
         if path == "/demo/config.json":
             return JSONResponse(self._demo.channel("web")), ""
         if path in ("/", "/console", "/widget", "/demo"):
-            return RedirectResponse({"/": "demo/"}.get(path, f"{path}/")), ""
+            return RedirectResponse({"/": "/demo/"}.get(path, f"{path}/") + (f"?{query}" if query else "")), ""
         if path == "/embed.js":
             return self._static["/widget"], ""
         if f"/{first}" in self._static:

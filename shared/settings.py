@@ -37,7 +37,7 @@ class Settings(BaseSettings):
 
     # Where things are
     database_url: SecretStr = SecretStr("")
-    """PostgreSQL 15 or newer, as a role that may SET ROLE to the functions' roles and owns no table."""
+    """PostgreSQL 16 or newer, as a role that may SET ROLE to the functions' roles and owns no table."""
     redis_url: SecretStr = SecretStr("")
     """Valkey or Redis 7 for live streams and limits. Losing it loses no message."""
     sink: str = Field("", validation_alias="K_SINK")

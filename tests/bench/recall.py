@@ -4,9 +4,9 @@
 
 reads `$XIN_DATA/retrieval/<language>/`, each passage as a document of its own, and prints a JSON object a line in the
 form of `make bench`. With an embeddings endpoint the dense half is measured too. A question counts as found at k when a
-passage of its document is among the first k documents. Then, how well the confidence tells questions that are answered
-by the documents from those that aren't, as the area under the ROC curve: `given` are the set's own unanswerable questions, `removed`
-are questions whose document was taken out.
+passage of its document is among the first k documents. Then, how well the confidence tells questions that the documents
+answer from those that they don't, as the area under the ROC curve: `given` are the set's own unanswerable questions,
+`removed` are questions whose document was taken out.
 """
 
 import argparse
