@@ -26,11 +26,13 @@ test: chromium ready-to-test ## lint, then the whole suite, browsers included; A
 	exit $$status
 
 lint: ready-to-test ## formatting, style, types, who may import whom
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports
-	@npm run --silent lint
+	@status=0; \
+	$(PYTHON) -m ruff format --check . || status=1; \
+	$(PYTHON) -m ruff check . || status=1; \
+	$(PYTHON) -m mypy || status=1; \
+	.venv/bin/lint-imports || status=1; \
+	npm run --silent lint || status=1; \
+	exit $$status
 
 bench: ready-to-test ## measure it: one JSON object a line
 	@$(PYTHON) -m tests.bench $(ARGS)

@@ -278,9 +278,10 @@ def main(children: Children | None = None) -> int:
     except Exception as error:
         if os.environ.get("XIN_DEBUG") == "1":
             raise
-        known = isinstance(error, CannotStart)
-        reason = str(error) if known else f"{type(error).__name__}: {error} (XIN_DEBUG=1 shows where)"
-        print(f"Xin can't start. {reason}", file=sys.stderr)
+        if isinstance(error, CannotStart):
+            print(f"Xin can't start. {error}", file=sys.stderr)
+        else:
+            print(f"A mistake of Xin's own: {type(error).__name__}: {error} (XIN_DEBUG=1 shows where)", file=sys.stderr)
         return 1
     return 0
 

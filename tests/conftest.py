@@ -4,10 +4,12 @@ postgres      a server, and the migrated database `xin` on it (URLs for its owne
 database      a fresh copy of the migrated database for one test
 valkey        URL of a Valkey; keys stay between tests, so let a test's keys carry its own ids
 object_store  an S3 endpoint with its keys and a bucket
+provider      Telegram and Bale outside of the product
+product       the whole product on stores of its own, as `make up` runs it
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -20,6 +22,8 @@ from local.machine.process import Part, Supervised
 from local.machine.schema import DatabaseUrls
 from local.machine.state import Home
 from local.machine.valkey import Valkey
+from tests.pipeline.provider import Provider
+from tests.product import Product
 
 
 @dataclass(frozen=True)
@@ -100,3 +104,21 @@ async def object_store(home: Home) -> AsyncIterator[S3]:
     running = await _run(server.part(), home)
     yield S3(server.endpoint, server.access_key, server.secret_key, objects.BUCKET)
     await running.stop()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """Telegram and Bale of the product, outside of it."""
+    provider = Provider().start()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Product]:
+    """The whole product, running; for tests that leave it running."""
+    product = Product(tmp_path_factory.mktemp("xin product") / "state", environment=provider.environment)
+    product.start()
+    provider.admit(product.up)
+    yield product
+    product.stop()

@@ -12,7 +12,8 @@ from pathlib import Path
 import uvicorn
 from aws_lambda_powertools import Logger
 
-from local.broker.app import create_app
+from local.broker.app import PLACES, create_app
+from local.broker.parking import EVERY_SECONDS
 from local.broker.topology import load
 
 REQUESTS_SECONDS = 1
@@ -25,15 +26,15 @@ def main() -> None:
     parser.add_argument("--valkey", default=os.environ.get("XIN_BROKER_VALKEY_URL"), metavar="URL")
     parser.add_argument("--manifests", required=True, type=Path)
     parser.add_argument("--subscribers", required=True, type=Path)
-    parser.add_argument("--places", type=int, default=32, help="deliveries of one Trigger at a time")
+    parser.add_argument("--places", type=int, default=PLACES, help="deliveries of one Trigger at a time")
     parser.add_argument(
-        "--bring-back-seconds", type=float, default=60.0, help="how often parked events are tried again"
+        "--bring-back-seconds", type=float, default=EVERY_SECONDS, help="how often parked events are tried again"
     )
     arguments = parser.parse_args()
     if not arguments.valkey:
         parser.error("--valkey or XIN_BROKER_VALKEY_URL is needed")
     host, _, port = arguments.listen.rpartition(":")
-    Logger(service="xin-broker", logger_name="xin.broker", utc=True, use_rfc3339=True, location="")
+    Logger(service="xin-broker", level="INFO", utc=True, use_rfc3339=True, location="")  # the name of our loggers
     app = create_app(
         load(arguments.manifests),
         arguments.valkey,

@@ -31,7 +31,7 @@ VALKEY_SECONDS = 5.0
 START_SECONDS = 20.0
 LEAVE_SECONDS = 3.5
 
-_log = logging.getLogger("xin.broker")
+_log = logging.getLogger("xin-broker")
 
 
 class NoSuchSubscriber(Exception):

@@ -25,7 +25,7 @@ FIRST_WAIT_SECONDS = 0.05
 SPREAD_SECONDS = 0.5
 ATTEMPT_SECONDS = 60.0
 
-_log = logging.getLogger("xin.broker")
+_log = logging.getLogger("xin-broker")
 
 
 class Clock:

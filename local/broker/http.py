@@ -23,11 +23,12 @@ KEEP_ALIVE_SECONDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `code` is 0 when nothing did in time."""
+    """What came back. `code` is 0 when nothing did in time, and 500 when nobody was there: see *trouble*."""
 
     code: int
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ async def post(
         ) as response:
             return Answer(response.status, response.raw_headers, await response.read())
     except TimeoutError:
-        return Answer(0)
+        return Answer(0, trouble="no answer in time")
     except (aiohttp.ClientError, OSError, ValueError) as problem:
-        return Answer(500, (), f"dispatch error: {problem}".encode())
+        return Answer(500, body=f"dispatch error: {problem}".encode(), trouble=str(problem))
 
 
 def judged(answer: Answer, url: str) -> Failure | None:
@@ -85,9 +86,9 @@ def judged(answer: Answer, url: str) -> Failure | None:
     if 200 <= answer.code < 300:
         return None
     if answer.code == 0:
-        return Failure(again=True, reason="no answer in time")
+        return Failure(again=True, reason=answer.trouble)
     again = answer.code >= 500 or answer.code in RETRIED
-    return Failure(again, f"answered {answer.code}", (url, answer.code, answer.body))
+    return Failure(again, answer.trouble or f"answered {answer.code}", (url, answer.code, answer.body))
 
 
 def reply_in(answer: Answer, asked: Event, broker_url: str) -> Event | Failure | None:

@@ -20,7 +20,7 @@ Told = Callable[[Sequence[Any]], None]
 BATCH = 256
 PAUSE_SECONDS = (0.05, 2.0)
 
-_log = logging.getLogger("xin.broker")
+_log = logging.getLogger("xin-broker")
 
 
 class Away(Exception):

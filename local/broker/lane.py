@@ -31,7 +31,7 @@ PAUSE_SECONDS = 0.5
 EntryId = tuple[int, int]
 T = TypeVar("T")
 
-_log = logging.getLogger("xin.broker")
+_log = logging.getLogger("xin-broker")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from local.broker.lane import Lane
 EVERY_SECONDS = 60.0
 PAGE = 64
 
-_log = logging.getLogger("xin.broker")
+_log = logging.getLogger("xin-broker")
 
 
 class Parking:

@@ -159,9 +159,7 @@ class Home:
             except ValueError:
                 content = None
             if not isinstance(content, dict):
-                raise CannotStart(
-                    f"{self.path / name} is damaged. Restore it, or start with another XIN_HOME."
-                )
+                raise CannotStart(f"{self.path / name} is damaged. Restore it, or start with another XIN_HOME.")
             return content
         return {}
 

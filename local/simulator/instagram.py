@@ -129,7 +129,7 @@ class InstagramApi:
         if not isinstance(recipient, dict) or not recipient.get("id"):
             raise GraphRefusal(400, 100, "(#100) The parameter recipient is required", ERROR_TYPE)
         chat = self._ledger.chat(profile.key, str(recipient["id"]))
-        if chat is None:
+        if chat is None or chat.last_customer_at is None:
             raise GraphRefusal(400, 100, "The requested user cannot be found.", ERROR_TYPE, 2534014)
         if chat.blocked:
             raise GraphRefusal(400, 100, "This user can't receive messages from the account.", ERROR_TYPE, 2534029)

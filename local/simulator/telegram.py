@@ -171,7 +171,7 @@ class BotApi:
         if not chat_id:
             raise BotRefusal(400, "Bad Request: chat_id is empty")
         chat = self._ledger.chat(bot.key, chat_id)
-        if chat is None:
+        if chat is None or chat.last_customer_at is None:
             raise BotRefusal(*self.flavour.unknown_chat)
         if chat.blocked:
             raise BotRefusal(403, "Forbidden: bot was blocked by the user")

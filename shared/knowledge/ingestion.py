@@ -26,6 +26,8 @@ from shared.text.terms import passage_vector
 
 WORK_SECONDS = 20
 SPARSE_BATCH = 64
+READERS = 2
+"""Files read at once in one process: each may take a core and some hundred megabytes."""
 PASSAGES = 20_000
 """More than that is no document for a shop's assistant; it is rejected rather than indexed for an hour."""
 ATTEMPTS = 5
@@ -52,87 +54,89 @@ class Ingestion:
         work_seconds: float = WORK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
-        self._objects = objects
-        self._index = index
-        self._embedder = embedder
+        self.store = store
+        self.objects = objects
+        self.index = index
+        self.embedder = embedder
+        self.reading = asyncio.Semaphore(READERS)
         self._work_seconds = work_seconds
-        self._clock = clock
+        self.clock = clock
 
     async def run(self, tenant: UUID, asset: UUID) -> bool:
         """One slice of what *asset* has open; whether there is more to do now.
 
         Raises Retryable (IndexAway, ObjectsAway, DatabaseAway, ReaderLost): what was done is kept.
         """
-        deadline = self._clock() + self._work_seconds
+        deadline = self.clock() + self._work_seconds
         await self._remove_leftovers(tenant, asset)
         await self._fill_new_index(tenant)
-        while self._clock() < deadline:
-            async with self._store.tenant(tenant) as db:
+        while self.clock() < deadline:
+            async with self.store.tenant(tenant) as db:
                 job = await jobs.claim(db, asset)
             if job is None:
                 break
             await _Slice(self, tenant, job, deadline).work()
             await self._remove_leftovers(tenant, asset)
-        async with self._store.tenant(tenant) as db:
+        async with self.store.tenant(tenant) as db:
             return await jobs.is_open(db, asset)
 
-    async def _indexes(self, tenant: UUID) -> tuple[Fingerprint, Fingerprint]:
+    async def indexes(self, tenant: UUID) -> tuple[Fingerprint, Fingerprint]:
         """The index that answers, and the one that should: they differ after the model was changed.
 
         A model that can't be asked for its vectors' length must not keep a document from answering by its words.
         """
-        async with self._store.tenant(tenant) as db:
+        async with self.store.tenant(tenant) as db:
             name = await knowledge.active_index(db)
         active = Fingerprint.parse(name) if name else None
         wanted = Fingerprint() if active is None or active.sparse != Fingerprint().sparse else active
-        if self._embedder is not None:
+        if self.embedder is not None:
             try:
-                wanted = await self._embedder.fingerprint()
+                wanted = await self.embedder.fingerprint()
             except EmbeddingsAway:
                 wanted = active or wanted
         return active or wanted, wanted
 
     async def _fill_new_index(self, tenant: UUID) -> None:
         """Where another index should answer, has it filled with every document, by their dense passes."""
-        active, wanted = await self._indexes(tenant)
-        if self._embedder is not None:
-            async with self._store.tenant(tenant) as db:
+        active, wanted = await self.indexes(tenant)
+        if self.embedder is not None:
+            async with self.store.tenant(tenant) as db:
                 await jobs.fill_off(db)
         if str(active) == str(wanted):
             return
-        async with self._store.tenant(tenant) as db:
+        async with self.store.tenant(tenant) as db:
             answering = await jobs.indexed(db)
         missing = [
-            job.id for job in answering if await self._index.count(wanted, tenant, job.asset, job.version) < job.total
+            job.id for job in answering if await self.index.count(wanted, tenant, job.asset, job.version) < job.total
         ]
-        async with self._store.tenant(tenant) as db:
+        async with self.store.tenant(tenant) as db:
             await jobs.fill(db, missing)
-        await self._flip(tenant, active, wanted)
+        await self.flip(tenant, active, wanted)
 
-    async def _flip(self, tenant: UUID, active: Fingerprint, wanted: Fingerprint) -> None:
-        async with self._store.tenant(tenant) as db:
+    async def flip(self, tenant: UUID, active: Fingerprint, wanted: Fingerprint) -> None:
+        """Lets *wanted* answer once every document is in it, and empties the one that did."""
+        async with self.store.tenant(tenant) as db:
             flipped = await jobs.flip(db, str(wanted))
         if flipped and str(active) != str(wanted):
-            await self._index.delete(active, tenant)
+            await self.index.delete(active, tenant)
 
     async def _remove_leftovers(self, tenant: UUID, asset: UUID) -> None:
         """Vectors and files first, rows last: killed between, it is done again."""
-        async with self._store.tenant(tenant) as db:
+        async with self.store.tenant(tenant) as db:
             found = await jobs.leftovers(db, asset)
         for leftover in found:
             if not leftover.busy:  # its worker sees at its next step that it is not wanted
                 await self._remove(tenant, leftover)
 
     async def _remove(self, tenant: UUID, leftover: Leftover) -> None:
-        active, wanted = await self._indexes(tenant)
+        active, wanted = await self.indexes(tenant)
         for collection in {str(f): f for f in (active, wanted)}.values():
-            await self._index.delete(collection, tenant, leftover.asset, leftover.version)
+            await self.index.delete(collection, tenant, leftover.asset, leftover.version)
         if leftover.version is None:
-            await self._objects.delete_prefix(knowledge_prefix(tenant, leftover.asset))
+            await self.objects.delete_prefix(knowledge_prefix(tenant, leftover.asset))
         elif leftover.key:
-            await self._objects.delete(leftover.key)
-        async with self._store.tenant(tenant) as db:
+            await self.objects.delete(leftover.key)
+        async with self.store.tenant(tenant) as db:
             await jobs.removed(db, leftover)
 
 
@@ -161,19 +165,15 @@ class _Slice:
         except DocumentRejected as rejected:
             await self._fail(str(rejected))
         finally:
-            async with self._store.tenant(self._tenant) as db:
+            async with self._all.store.tenant(self._tenant) as db:
                 await jobs.let_go(db, self._job, pause_seconds=pause)
 
-    @property
-    def _store(self) -> Store:
-        return self._all._store
-
     def _in_time(self) -> bool:
-        return self._all._clock() < self._deadline
+        return self._all.clock() < self._deadline
 
     async def _fail(self, reason: str) -> None:
         try:
-            async with self._store.tenant(self._tenant) as db:
+            async with self._all.store.tenant(self._tenant) as db:
                 await jobs.fail(db, self._job, reason)
         except LeaseLost:
             return
@@ -187,14 +187,15 @@ class _Slice:
         with tempfile.TemporaryDirectory(prefix="xin-") as folder:
             path = Path(folder, "upload")
             try:
-                await self._all._objects.get_file(self._job.key, path)
+                await self._all.objects.get_file(self._job.key, path)
             except NotFound:
                 raise DocumentRejected("lost") from None
-            document = await read_document(path, self._job.name)
+            async with self._all.reading:
+                document = await read_document(path, self._job.name)
         chunks = await asyncio.to_thread(self._cut, document.sections)
         named = self._job.title == title_of(self._job.name)
         title = document.title if named and document.title else self._job.title
-        async with self._store.tenant(self._tenant) as db:
+        async with self._all.store.tenant(self._tenant) as db:
             self._job = await jobs.keep_chunks(db, self._job, chunks, title=title)
 
     def _cut(self, sections: Sequence[Section]) -> list[Chunk]:
@@ -208,34 +209,34 @@ class _Slice:
 
     async def _index_words(self) -> None:
         """Until every passage has its sparse vector; then the version answers. Raises LeaseLost, IndexAway."""
-        active, _ = await self._all._indexes(self._tenant)
-        await self._all._index.ensure(active)
+        active, _ = await self._all.indexes(self._tenant)
+        await self._all.index.ensure(active)
         assert self._job.total is not None
         while self._job.position < self._job.total:
             if not self._in_time():
                 return
             chunks = await self._chunks(self._job.position, SPARSE_BATCH)
             points = await asyncio.to_thread(self._points, chunks, None)
-            await self._all._index.upsert(active, points)
+            await self._all.index.upsert(active, points)
             await self._progress(position=self._job.position + len(chunks))
-        active_again, wanted = await self._all._indexes(self._tenant)
-        dense = "off" if self._all._embedder is None and str(active_again) == str(wanted) else "pending"
+        active_again, wanted = await self._all.indexes(self._tenant)
+        dense = "off" if self._all.embedder is None and str(active_again) == str(wanted) else "pending"
         try:
-            async with self._store.tenant(self._tenant) as db:
+            async with self._all.store.tenant(self._tenant) as db:
                 self._job = await jobs.activate(db, self._job, index=str(active), dense=dense)
         except IndexMoved:
             await self._progress(position=0)
 
     async def _index_meaning(self) -> None:
         """Whole points into the index that should answer. Raises LeaseLost, IndexAway, EmbeddingsAway."""
-        active, wanted = await self._all._indexes(self._tenant)
-        embedder = self._all._embedder
+        active, wanted = await self._all.indexes(self._tenant)
+        embedder = self._all.embedder
         if embedder is None and str(active) == str(wanted):  # the model was switched off since
             await self._meaning_done(active, wanted)
             return
         if embedder is not None and wanted.model != embedder.model:
             raise EmbeddingsAway("the model can't be asked now")
-        await self._all._index.ensure(wanted)
+        await self._all.index.ensure(wanted)
         assert self._job.total is not None
         while self._job.dense_position < self._job.total:
             if not self._in_time():
@@ -243,29 +244,29 @@ class _Slice:
             chunks = await self._chunks(self._job.dense_position, BATCH if embedder else SPARSE_BATCH)
             dense = await embedder.passages([self._text(chunk) for chunk in chunks]) if embedder else None
             points = await asyncio.to_thread(self._points, chunks, dense)
-            await self._all._index.upsert(wanted, points)
+            await self._all.index.upsert(wanted, points)
             await self._progress(dense_position=self._job.dense_position + len(chunks))
         await self._meaning_done(active, wanted)
 
     async def _meaning_done(self, active: Fingerprint, wanted: Fingerprint) -> None:
-        held = await self._all._index.count(wanted, self._tenant, self._job.asset, self._job.version)
+        held = await self._all.index.count(wanted, self._tenant, self._job.asset, self._job.version)
         if held < (self._job.total or 0):  # the model was changed half-way: the first half is in another index
             await self._progress(dense_position=0)
             return
-        async with self._store.tenant(self._tenant) as db:
-            await jobs.dense_done(db, self._job, dense="off" if self._all._embedder is None else "ready")
+        async with self._all.store.tenant(self._tenant) as db:
+            await jobs.dense_done(db, self._job, dense="off" if self._all.embedder is None else "ready")
         if str(active) != str(wanted):
-            await self._all._flip(self._tenant, active, wanted)
+            await self._all.flip(self._tenant, active, wanted)
 
     async def _chunks(self, start: int, limit: int) -> list[Chunk]:
-        async with self._store.tenant(self._tenant) as db:
+        async with self._all.store.tenant(self._tenant) as db:
             chunks = await jobs.chunks_from(db, self._job, start, limit=limit)
         if not chunks:
             raise LeaseLost  # removed meanwhile
         return chunks
 
     async def _progress(self, *, position: int | None = None, dense_position: int | None = None) -> None:
-        async with self._store.tenant(self._tenant) as db:
+        async with self._all.store.tenant(self._tenant) as db:
             self._job = await jobs.progress(db, self._job, position=position, dense_position=dense_position)
 
     def _text(self, chunk: Chunk) -> str:

@@ -29,7 +29,7 @@ MEANING_WEIGHT = 4.0
 HISTORY_WEIGHT = 0.6
 HISTORY_WEIGHT_MOST = 0.5
 """What was said before counts HISTORY_WEIGHT ÷ the question's own words: «جمعه‌ها چطور؟» needs it, a whole question
-doesn't. Questions that leave their topic to the two before them went from R@5 .934 to .974; whole questions after two of
+doesn't. Questions that leave their topic to the two before them went from R@5 .934 to .974, whole ones after two of
 another topic from .988 to .986."""
 HISTORY_TURNS = 2
 HISTORY_CHARACTERS = 600
@@ -69,7 +69,7 @@ class Answerable:
 
 
 @dataclass(frozen=True)
-class _Scored:
+class Scored:
     id: UUID
     score: float
     terms: float
@@ -124,11 +124,11 @@ class Searcher:
                 max(CANDIDATES, limit + limit // 2),
             )
             found = await self._index.search(collection, tenant, question)
-            scored = _fused(found, question.limit)
+            scored = fused(found, question.limit)
             async with self._store.tenant(tenant) as db:
                 stored = await knowledge.passages(db, [s.id for s in scored], brands=brands)
             if stored:  # else the index may have been changed for another between the two looks
-                return _answerable(query, [s for s in scored if s.id in stored], stored, name, limit)
+                return answerable(query, [s for s in scored if s.id in stored], stored, name, limit)
 
     async def _meaning(
         self, collection: Fingerprint, query: str, earlier: str, weight: float
@@ -174,7 +174,7 @@ def _words(query: str, earlier: str, weight: float) -> SparseVector:
     return merged(own, query_vector(earlier), weight) if earlier else own
 
 
-def _fused(found: Found, limit: int) -> list[_Scored]:
+def fused(found: Found, limit: int) -> list[Scored]:
     """Every candidate of either kind, best first. A missing score counts as the worst that could have been missed."""
     terms = {hit.id: (rank, hit.score) for rank, hit in enumerate(found.terms)}
     dense = {hit.id: (rank, hit.score) for rank, hit in enumerate(found.dense)}
@@ -186,19 +186,19 @@ def _fused(found: Found, limit: int) -> list[_Scored]:
         words = terms[chunk][1] if chunk in terms else least_terms
         z = ((dense[chunk][1] if chunk in dense else cosines[-1]) - mean) / spread if cosines else 0.0
         ranks = (terms[chunk][0] if chunk in terms else None, dense[chunk][0] if chunk in dense else None)
-        scored.append(_Scored(chunk, words + MEANING_WEIGHT * z, words, z, *ranks))
+        scored.append(Scored(chunk, words + MEANING_WEIGHT * z, words, z, *ranks))
     return sorted(scored, key=lambda s: (-s.score, str(s.id)))
 
 
-def _answerable(
-    query: str, scored: Sequence[_Scored], stored: dict[UUID, StoredPassage], name: str, limit: int
+def answerable(
+    query: str, scored: Sequence[Scored], stored: dict[UUID, StoredPassage], name: str, limit: int
 ) -> Answerable:
     asked = set(content_words(query))
     found = tuple(_passage(s, stored[s.id], asked) for s in scored[:limit])
     return Answerable(found, name, _confidence(found[0].coverage, scored))
 
 
-def _passage(scored: _Scored, stored: StoredPassage, asked: set[str]) -> Passage:
+def _passage(scored: Scored, stored: StoredPassage, asked: set[str]) -> Passage:
     said = set(content_words(indexed_text(stored.title, stored.place, stored.text)))
     return Passage(
         chunk_id=stored.chunk,
@@ -213,7 +213,7 @@ def _passage(scored: _Scored, stored: StoredPassage, asked: set[str]) -> Passage
     )
 
 
-def _confidence(coverage: float, scored: Sequence[_Scored]) -> float:
+def _confidence(coverage: float, scored: Sequence[Scored]) -> float:
     """How likely the best passage answers: a logistic regression, fitted on PQuAD and the CDC's questions.
 
     A score alone says little, it grows with the question's length. How much of the question the passage covers, and how

@@ -22,7 +22,7 @@ LIST = """
 GET = "SELECT id, actor, action, subject, detail, created_at FROM audit_log WHERE id = %s"
 
 
-class Entry(BaseModel):
+class AuditEntry(BaseModel):
     """One change: *actor* is an e-mail address or the name of a rule, *subject* a kind and an id."""
 
     id: UUID
@@ -40,13 +40,13 @@ async def note(
     await db.execute(NOTE, (tenant, actor, action, subject, jsonb(detail or {})))
 
 
-async def list_newest(db: Db, *, before: Before, limit: int) -> list[Entry]:
+async def list_newest(db: Db, *, before: Before, limit: int) -> list[AuditEntry]:
     """Newest first."""
-    cursor = db.cursor(row_factory=class_row(Entry))
+    cursor = db.cursor(row_factory=class_row(AuditEntry))
     return await (await cursor.execute(LIST, page(before, limit))).fetchall()
 
 
-async def get(db: Db, entry: UUID) -> Entry | None:
+async def get(db: Db, entry: UUID) -> AuditEntry | None:
     """None when the current tenant has no such entry."""
-    cursor = db.cursor(row_factory=class_row(Entry))
+    cursor = db.cursor(row_factory=class_row(AuditEntry))
     return await (await cursor.execute(GET, (entry,))).fetchone()

@@ -24,7 +24,8 @@ GET = f"SELECT {COLUMNS} FROM automation_rules WHERE id = %s"  # noqa: S608
 
 CREATE = f"""
     INSERT INTO automation_rules (tenant_id, name, schedule, timezone, action, enabled, next_due_at)
-    VALUES (%(tenant)s, %(name)s, %(schedule)s, %(timezone)s, %(action)s, %(enabled)s, %(next_due_at)s) RETURNING {COLUMNS}
+    VALUES (%(tenant)s, %(name)s, %(schedule)s, %(timezone)s, %(action)s, %(enabled)s, %(next_due_at)s)
+    RETURNING {COLUMNS}
 """  # noqa: S608
 
 REPLACE = f"""
@@ -58,7 +59,7 @@ class Rule(RuleText):
     created_at: datetime
 
 
-class Run(BaseModel):
+class AutomationRun(BaseModel):
     """One time that a rule was due."""
 
     id: UUID
@@ -95,9 +96,9 @@ async def delete(db: Db, rule: UUID) -> None:
         raise NotFound("no such automation")
 
 
-async def runs(db: Db, rule: UUID, *, limit: int) -> list[Run]:
+async def runs(db: Db, rule: UUID, *, limit: int) -> list[AutomationRun]:
     """The newest ones first."""
-    cursor = db.cursor(row_factory=class_row(Run))
+    cursor = db.cursor(row_factory=class_row(AutomationRun))
     return await (await cursor.execute(RUNS, (rule, limit))).fetchall()
 
 

@@ -16,7 +16,8 @@ from shared.store.pages import Before, page
 from shared.store.tenancy import Db
 
 COLUMNS = """
-    id, brand_id, kind, name, account, settings, enabled, blocked_until, last_webhook_at, last_error, last_error_at, created_at
+    id, brand_id, kind, name, account, settings, enabled, blocked_until, last_webhook_at, last_error, last_error_at,
+    created_at
 """
 
 LIST = f"""
@@ -67,7 +68,7 @@ class ChannelRow(BaseModel):
 
 
 class NewChannel(BaseModel):
-    """What a channel is made of. *account*: the provider's own id of our side. *secrets*: name to value, stored sealed."""
+    """What a channel is made of. *account*: the provider's own id of our side. *secrets* are stored sealed."""
 
     brand_id: UUID
     kind: str

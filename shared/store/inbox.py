@@ -32,21 +32,23 @@ SUMMARY = """
 LIST = f"""
     {SUMMARY}
      WHERE (%(before_at)s::timestamptz IS NULL OR (c.updated_at, c.id) < (%(before_at)s, %(before_id)s::uuid))
-       AND (%(status)s::text IS NULL OR c.status = %(status)s) AND (%(channel)s::uuid IS NULL OR c.channel_id = %(channel)s)
+       AND (%(status)s::text IS NULL OR c.status = %(status)s)
+       AND (%(channel)s::uuid IS NULL OR c.channel_id = %(channel)s)
      ORDER BY c.updated_at DESC, c.id DESC LIMIT %(limit)s
 """
 
 GET = f"{SUMMARY} WHERE c.id = %s"
 
 PLACE = """
-    SELECT c.id AS conversation, c.channel_id AS channel, h.kind, c.epoch FROM conversations c JOIN channels h ON h.id = c.channel_id
+    SELECT c.id AS conversation, c.channel_id AS channel, h.kind, c.epoch
+      FROM conversations c JOIN channels h ON h.id = c.channel_id
      WHERE c.id = %s
 """
 
 MESSAGES = """
     SELECT m.id, m.seq, m.role, m.kind, m.text, m.created_at AS at, m.turn_id, m.author_id,
-           coalesce(nullif(u.name, ''), u.email) AS author_name, m.sources, p.states, coalesce(p.maybe_twice, false) AS maybe_twice,
-           p.reason
+           coalesce(nullif(u.name, ''), u.email) AS author_name, m.sources, p.states, p.reason,
+           coalesce(p.maybe_twice, false) AS maybe_twice
       FROM messages m
       LEFT JOIN users u ON u.id = m.author_id
       LEFT JOIN LATERAL (SELECT array_agg(o.state ORDER BY o.ordinal) AS states, bool_or(o.maybe_twice) AS maybe_twice,
@@ -122,7 +124,7 @@ class Message(BaseModel):
     reason: str | None
 
 
-class Waiting(BaseModel):
+class Alarm(BaseModel):
     """A conversation whose customer has had no answer for a minute or longer."""
 
     conversation_id: UUID
@@ -166,7 +168,7 @@ async def place(db: Db, conversation: UUID) -> Place:
 async def messages(
     db: Db, conversation: UUID, *, after: int | None = None, before: int | None = None, limit: int
 ) -> list[Message]:
-    """Oldest first: with *after* the first ones above that seq, else the newest ones below *before*. Raises NotFound."""
+    """Oldest first: with *after* the first above that seq, else the newest below *before*. Raises NotFound."""
     await place(db, conversation)
     order = " ORDER BY m.seq LIMIT %(limit)s" if after is not None else " ORDER BY m.seq DESC LIMIT %(limit)s"
     rows = await _messages(
@@ -184,9 +186,9 @@ async def message(db: Db, conversation: UUID, message: UUID) -> Message:
     return found[0]
 
 
-async def waiting(db: Db, *, limit: int) -> list[Waiting]:
+async def waiting(db: Db, *, limit: int) -> list[Alarm]:
     """Who waits longest comes first."""
-    cursor = db.cursor(row_factory=class_row(Waiting))
+    cursor = db.cursor(row_factory=class_row(Alarm))
     return await (await cursor.execute(WAITING, (limit,))).fetchall()
 
 

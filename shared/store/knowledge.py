@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from shared.errors import NotFound
-from shared.store.tenancy import Db, one
+from shared.store.tenancy import Db
 
 LOCK_BYTES = "SELECT pg_advisory_xact_lock(hashtextextended(current_tenant()::text || encode(%(sha256)s, 'hex'), 0))"
 
@@ -224,5 +224,5 @@ async def passages(db: Db, chunks: Sequence[UUID], *, brands: Sequence[UUID] = (
 
 async def active_index(db: Db) -> str | None:
     """The name of the index that answers for the tenant; None before its first document."""
-    row = one(await (await db.execute(ACTIVE_INDEX)).fetchone())
-    return None if row is None else str(row)
+    row = await (await db.execute(ACTIVE_INDEX)).fetchone()
+    return row[0] if row else None

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 from pydantic import BaseModel
 
-from shared.store.tenancy import Db
+from shared.store.tenancy import Db, one
 
 PER_DAY = """
     SELECT day, sum(turns)::bigint AS turns, jsonb_object_agg(outcome, turns) AS outcomes,
@@ -21,8 +21,13 @@ PER_DAY = """
      GROUP BY day ORDER BY day DESC
 """
 
+OLDER = """
+    SELECT EXISTS (SELECT 1 FROM turns
+                    WHERE tenant_id = %(tenant)s AND created_at < (%(day)s::date)::timestamp AT TIME ZONE %(timezone)s)
+"""
 
-class Day(BaseModel):
+
+class UsageDay(BaseModel):
     """One day in the asked time zone. *outcomes*: how many turns ended how."""
 
     day: date
@@ -32,8 +37,14 @@ class Day(BaseModel):
     tokens_out: int
 
 
-async def per_day(db: Db, tenant: UUID, *, first: date, last: date, timezone: str) -> list[Day]:
+async def per_day(db: Db, tenant: UUID, *, first: date, last: date, timezone: str) -> list[UsageDay]:
     """Newest first, days without a turn left out. *timezone*: an IANA name that Postgres knows."""
-    cursor = db.cursor(row_factory=class_row(Day))
+    cursor = db.cursor(row_factory=class_row(UsageDay))
     await cursor.execute(PER_DAY, {"tenant": tenant, "first": first, "last": last, "timezone": timezone})
     return await cursor.fetchall()
+
+
+async def is_older_than(db: Db, tenant: UUID, day: date, *, timezone: str) -> bool:
+    """Whether there is a turn from before *day*."""
+    row = await (await db.execute(OLDER, {"tenant": tenant, "day": day, "timezone": timezone})).fetchone()
+    return bool(one(row))

@@ -23,7 +23,10 @@ ACCOUNT = """
      WHERE id = %s AND disabled_at IS NULL
 """
 
-ADMIN = "SELECT id, NULL::uuid AS tenant, email, '' AS name, 'admin' AS role, password_hash, session_version FROM platform_admins"
+ADMIN = """
+    SELECT id, NULL::uuid AS tenant, email, '' AS name, 'admin' AS role, password_hash, session_version
+      FROM platform_admins
+"""
 ADMIN_BY_EMAIL = f"{ADMIN} WHERE email = lower(%s)"
 ADMIN_BY_ID = f"{ADMIN} WHERE id = %s"
 
@@ -45,7 +48,8 @@ LIST = f"""
 GET = f"SELECT {COLUMNS} FROM users WHERE id = %s"  # noqa: S608
 
 CREATE = f"""
-    INSERT INTO users (tenant_id, email, name, role, password_hash) VALUES (%s, lower(%s), %s, %s, %s) RETURNING {COLUMNS}
+    INSERT INTO users (tenant_id, email, name, role, password_hash) VALUES (%s, lower(%s), %s, %s, %s)
+    RETURNING {COLUMNS}
 """  # noqa: S608
 
 # A new password and a disabled account end every session; so does a changed role, whose streams would go on.

@@ -1,4 +1,4 @@
-"""Personas and policies: two tables of one shape. A brand has one published version of each; drafts change, others don't."""
+"""Personas and policies: two tables of one shape. A brand has one published version of each; only drafts change."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,7 +32,8 @@ LOCK_BRAND = "SELECT 1 FROM brands WHERE id = %s FOR UPDATE"
 
 ADD = f"""
     INSERT INTO {{table}} (tenant_id, brand_id, version, status, body, created_by)
-    SELECT %(tenant)s, %(brand)s, coalesce(max(version), 0) + 1, 'draft', %(body)s, %(by)s FROM {{table}} WHERE brand_id = %(brand)s
+    SELECT %(tenant)s, %(brand)s, coalesce(max(version), 0) + 1, 'draft', %(body)s, %(by)s
+      FROM {{table}} WHERE brand_id = %(brand)s
     RETURNING {COLUMNS}
 """  # noqa: S608
 
@@ -48,7 +49,7 @@ DELETE = "DELETE FROM {table} WHERE id = %(id)s AND status = 'draft' RETURNING i
 
 
 class Version(BaseModel):
-    """One version of a brand's persona or policy. `body` as it was written; unset fields have the answerer's defaults."""
+    """One version of a brand's persona or policy; `body` is whole, as it was when it was written."""
 
     id: UUID
     brand_id: UUID

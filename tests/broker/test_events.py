@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.broker.events import Event, Incomplete, Unreadable, read, unpacked
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 
 HEADERS = st.lists(
     st.tuples(
@@ -28,6 +30,7 @@ MEMBERS = st.sampled_from(
 )
 
 
+@unhurried
 @given(HEADERS, st.binary(max_size=50))
 def test_any_request(headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     """Whatever is sent, it is an event, no event, or refused in one of two known ways."""
@@ -38,6 +41,7 @@ def test_any_request(headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     assert event is None or _complete(event)
 
 
+@unhurried
 @given(st.dictionaries(MEMBERS, JSON), st.booleans())
 def test_any_envelope(members: dict[str, Any], spaced: bool) -> None:
     """Whatever members a structured event has, it is read or refused, and what was read can be sent and kept."""

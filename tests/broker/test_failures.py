@@ -80,8 +80,8 @@ async def test_exponential(broker: Broker, subscriber: Subscriber) -> None:
 
     await subscriber.got("/dead", event.id)
     waits = _waits(subscriber, "/plain", event.id)
-    assert len(waits) == 3
-    assert all(wanted - 0.02 <= wait < 2 * wanted + 0.4 for wait, wanted in zip(waits, (0.2, 0.4, 0.8), strict=True))
+    assert all(wait >= wanted - 0.02 for wait, wanted in zip(waits, (0.2, 0.4, 0.8), strict=True))
+    assert sum(waits) < 2.1  # 1.4 s by the rule; waits of twice the length would be 2.8 s
 
 
 async def test_linear(broker: Broker, subscriber: Subscriber) -> None:
@@ -92,9 +92,9 @@ async def test_linear(broker: Broker, subscriber: Subscriber) -> None:
 
     await subscriber.got("/dead", event.id)
     waits = _waits(subscriber, "/linear", event.id)
-    assert len(waits) == 3
+    assert all(wait >= wanted - 0.02 for wait, wanted in zip(waits, (0, 0.3, 0.6), strict=True))
     assert waits[0] < 0.28
-    assert all(wanted - 0.02 <= wait < wanted + 0.5 for wait, wanted in zip(waits, (0, 0.3, 0.6), strict=True))
+    assert sum(waits) < 1.6  # 0.9 s by the rule, 1.8 s if it began with a wait
 
 
 async def test_recovers(broker: Broker, subscriber: Subscriber) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -82,6 +82,7 @@ def _by_the_book(filtered: Mapping[str, Any], attributes: Mapping[str, str]) -> 
     return True
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(FILTERS, st.dictionaries(NAMES, st.text("ابab-", max_size=4)))
 def test_nested(filtered: dict[str, Any], attributes: dict[str, str]) -> None:
     """However filters are nested, the compiled test says what the specification says, word by word."""

@@ -7,6 +7,7 @@ from base64 import b64decode
 import httpx
 import redis.asyncio as redis
 
+from local.broker.events import Event
 from tests.broker.conftest import Own, binary
 from tests.broker.subscriber import Says
 
@@ -39,7 +40,7 @@ async def test_killed_while_taking(own: Own) -> None:
     producers = asyncio.gather(*(produce() for _ in range(8)))
     await own.subscriber.until(lambda: len(own.subscriber.ids("/plain")) > 50)
     await own.process.kill()
-    await producers
+    await asyncio.wait_for(producers, 15)
     await own.process.start()
 
     await own.subscriber.until(lambda: set(accepted) <= own.subscriber.ids("/plain"))
@@ -60,7 +61,7 @@ async def test_valkey_killed(own: Own) -> None:
     producers = asyncio.gather(*(produce() for _ in range(8)))
     await own.subscriber.until(lambda: len(own.subscriber.ids("/plain")) > 50)
     await own.valkey.kill()
-    await producers
+    await asyncio.wait_for(producers, 15)
     await own.valkey.start()
 
     async with asyncio.timeout(10):
@@ -68,6 +69,24 @@ async def test_valkey_killed(own: Own) -> None:
             await asyncio.sleep(0.05)
     accepted.append(event["ce-id"])
     await own.subscriber.until(lambda: set(accepted) <= own.subscriber.ids("/plain"))
+
+
+async def test_confirmation_lost(own: Own) -> None:
+    """An event that Valkey stored, but whose confirmation was cut off, is delivered with the next one."""
+    stranded = binary("plain")["ce-id"]
+    attributes = {"specversion": "1.0", "id": stranded, "source": "/s", "type": "plain"}
+    envelope, data = Event(attributes, None, b"{}").packed()
+    async with redis.from_url(own.valkey.url) as client:
+        await client.xadd("xin:broker:xin:trigger:plain", {"e": envelope, "d": data, "n": 0})
+
+    await own.valkey.kill()
+    assert (await own.broker.post(binary("plain"))).status_code == 503
+    await own.valkey.start()
+
+    async with asyncio.timeout(10):
+        while (await own.broker.post(binary("plain"))).status_code != 202:
+            await asyncio.sleep(0.05)
+    await own.subscriber.got("/plain", stranded)
 
 
 async def test_wait_survives(own: Own) -> None:

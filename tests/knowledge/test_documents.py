@@ -1,4 +1,4 @@
-"""A file is read in a process with limits, into what a reader would see; what can't be read is refused with a reason."""
+"""A file is read in a process with limits, into what a reader would see; else it is refused with a reason."""
 
 import asyncio
 import io
@@ -174,7 +174,7 @@ async def test_too_large(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.md", "> " * 50_000 + "عمیق"),
+        ("a.md", "> " * 50_000 + "سلام"),
         ("a.md", "[" * 50_000 + "سلام"),
         ("a.html", "<div>" * 10_000 + "سلام"),
         ("a.html", "<b><i>" * 5_000 + "سلام" + "<table>" * 5_000),
@@ -182,12 +182,14 @@ async def test_too_large(tmp_path: Path) -> None:
 )
 async def test_nested(tmp_path: Path, name: str, content: str) -> None:
     """
-    A file nested many thousands deep is read or refused in time; it never takes the worker with it.
+    A file nested many thousands deep is read, read in part or refused in time; it never takes the worker with it.
     """
     try:
-        assert "سلام" in str(await read(tmp_path, name, content)) or name == "a.md"
+        outcome = str(await read(tmp_path, name, content))
     except DocumentRejected as refused:
-        assert refused.code in ("too_much", "too_slow", "empty")
+        outcome = refused.code
+
+    assert "سلام" in outcome or outcome in ("too_much", "too_slow", "empty")
 
 
 async def test_killed_in_time(tmp_path: Path) -> None:

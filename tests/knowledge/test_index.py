@@ -13,6 +13,8 @@ from shared.knowledge.qdrant_edge import HeldElsewhere, QdrantEdge
 from shared.knowledge.qdrant_server import QdrantServer
 from shared.text.terms import passage_vector, query_vector
 
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect")  # true of `:memory:` alone
+
 SPARSE = Fingerprint()
 HYBRID = Fingerprint("multilingual-e5-small", 4)
 

@@ -30,18 +30,15 @@ class _Ok(BaseHTTPRequestHandler):
         """Keeps quiet."""
 
 
-def _serve(port: int) -> None:
-    ThreadingHTTPServer(("127.0.0.1", port), _Ok).serve_forever()
-
-
 def functions() -> None:
     """Dies at once, with a reason, when it is told to."""
     if reason := os.environ.get("STAND_IN_DIES"):
         sys.exit(reason)
     home = Path(os.environ["XIN_HOME"])
+    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), _Ok)
     (home / "seen.json").write_text(json.dumps(dict(os.environ)))
     (home / "seed.json").write_text(json.dumps(SEED))
-    _serve(int(os.environ["PORT"]))
+    server.serve_forever()
 
 
 if __name__ == "__main__":
@@ -50,6 +47,7 @@ if __name__ == "__main__":
         case "up":
             sys.exit(main(Children(broker=(*command, "broker"), functions=(*command, "functions"))))
         case "broker":
-            _serve(int(sys.argv[sys.argv.index("--listen") + 1].rpartition(":")[2]))
+            port = int(sys.argv[sys.argv.index("--listen") + 1].rpartition(":")[2])
+            ThreadingHTTPServer(("127.0.0.1", port), _Ok).serve_forever()
         case "functions":
             functions()

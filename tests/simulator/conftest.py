@@ -15,7 +15,7 @@ from local.simulator import (
     WhatsAppAccount,
     create_simulator,
 )
-from tests.simulator.serving import Webhook, serving
+from tests.simulator.serving import Door, Webhook, serving
 
 BOT_TOKEN = "42:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw_"
 BALE_TOKEN = "77:bale-token-of-the-demo-shop"
@@ -48,10 +48,25 @@ async def webhook() -> Webhook:
     return Webhook()
 
 
+@pytest.fixture(scope="session")
+async def webhook_door() -> AsyncIterator[Door]:
+    door = Door()
+    async with serving(door) as door.url:
+        yield door
+
+
+@pytest.fixture(scope="session")
+async def simulator_door() -> AsyncIterator[Door]:
+    door = Door()
+    async with serving(door) as door.url:
+        yield door
+
+
 @pytest.fixture
-async def webhook_url(webhook: Webhook) -> AsyncIterator[str]:
-    async with serving(webhook, before_stop=webhook.gate.set) as url:
-        yield url
+async def webhook_url(webhook_door: Door, webhook: Webhook) -> AsyncIterator[str]:
+    webhook_door.app = webhook
+    yield webhook_door.url
+    webhook.gate.set()
 
 
 @pytest.fixture
@@ -80,13 +95,18 @@ async def simulator(webhook_url: str, clock: Clock) -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def url(simulator: Simulator) -> AsyncIterator[str]:
-    async with serving(simulator.app, before_stop=simulator.closing.set) as url:
-        yield url
+async def url(simulator_door: Door, simulator: Simulator) -> str:
+    simulator_door.app = simulator.app
+    return simulator_door.url
+
+
+@pytest.fixture(scope="session")
+async def speaking(simulator_door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=simulator_door.url, timeout=10, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture
-async def client(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Speaks to the simulator; gives up on a silent answer after half a second."""
-    async with httpx.AsyncClient(base_url=url, timeout=0.5, trust_env=False) as client:
-        yield client
+async def client(url: str, speaking: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Speaks to the simulator."""
+    return speaking

@@ -20,6 +20,18 @@ class _Server(uvicorn.Server):
         yield  # the signals are the test run's
 
 
+@dataclass
+class Door:
+    """One server for all tests, behind which each puts its own application: a server takes its time to stop."""
+
+    url: str = ""
+    app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self.app is not None:
+            await self.app(scope, receive, send)
+
+
 @asynccontextmanager
 async def serving(app: ASGIApp, *, before_stop: Callable[[], Any] = lambda: None) -> AsyncIterator[str]:
     """The address at which *app* answers, on a free port."""

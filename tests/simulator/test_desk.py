@@ -23,7 +23,7 @@ from tests.simulator.conftest import (
     MODEL_KEY,
     SECRET_TOKEN,
 )
-from tests.simulator.serving import Webhook, serving, until
+from tests.simulator.serving import Webhook, serving
 
 SECRETS = (BOT_TOKEN, BALE_TOKEN, ACCESS_TOKEN, INSTAGRAM_TOKEN, APP_SECRET, SECRET_TOKEN, MODEL_KEY, "verify-me")
 CHAT = "/sim/telegram-42/chats/5500112233"
@@ -106,8 +106,10 @@ async def test_refuses(client: httpx.AsyncClient, method: str, path: str, body: 
 
 
 async def test_looking_makes_no_chat(simulator: Simulator, client: httpx.AsyncClient) -> None:
-    """A look at a chat that isn't there does not make it known to the bot."""
+    """To look at a chat, or to listen to it, does not make it known to the bot: only writing does."""
     assert (await client.get(CHAT)).json()["messages"] == []
+    async with client.stream("GET", f"{CHAT}/events"):
+        pass
 
     assert (await client.post(SEND, json={"chat_id": 5500112233, "text": "x"})).status_code == 400
 
@@ -211,7 +213,7 @@ def test_ids_never_repeat() -> None:
 
 
 async def test_process(tmp_path: Path) -> None:
-    """`python -m local.simulator` serves the accounts of a file, prints no token, and ends at once on SIGTERM."""
+    """`python -m local.simulator` serves the accounts of a file, prints no token, and on SIGTERM lets go of its streams."""
     accounts = {"accounts": [{"kind": "telegram", "bot_token": BOT_TOKEN}]}
     (tmp_path / "accounts.json").write_text(json.dumps(accounts))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -238,15 +240,16 @@ async def test_process(tmp_path: Path) -> None:
             async with asyncio.timeout(15):
                 while not await answers():
                     await asyncio.sleep(0.05)
-            watching = asyncio.create_task(client.get(f"{CHAT}/events"))
-            await until(lambda: not watching.done())
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(5):
-                printed = await process.stdout.read()
-                await process.wait()
-                await asyncio.gather(watching, return_exceptions=True)
+            async with client.stream("GET", f"{CHAT}/events") as watching:
+                lines = watching.aiter_lines()
+                assert await anext(lines) == "event: chat"
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(10):
+                    printed = await process.stdout.read()
+                    await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
     assert process.returncode in {0, -signal.SIGTERM}
+    assert b"graceful shutdown exceeded" not in printed
     assert BOT_TOKEN.encode() not in printed

@@ -68,8 +68,11 @@ async def test_sends(
     assert not simulator.ledger.warnings
 
 
-async def test_escaped(webhook: Webhook, customer: str) -> None:
-    """Meta signs and sends everything outside ASCII escaped."""
+async def test_escaped(simulator: Simulator, webhook: Webhook, customer: str) -> None:
+    """Meta signs and sends everything outside ASCII escaped, and slashes too."""
+    await simulator.phone.write("instagram", PROFILE, CUSTOMER, "https://shop.example/p")
+    assert b"https:\\/\\/shop.example\\/p" in webhook.got[1].body
+    assert item_of(webhook.got[1])["message"]["text"] == "https://shop.example/p"
     assert webhook.got[0].body.isascii()
     assert b"\\u0633\\u0644\\u0627\\u0645" in webhook.got[0].body
     item, recorded = item_of(webhook.got[0]), sample("text")

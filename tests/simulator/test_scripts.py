@@ -25,13 +25,14 @@ from tests.simulator.conftest import ACCESS_TOKEN, BOT_TOKEN, INSTAGRAM_TOKEN, N
 from tests.simulator.serving import Webhook, until
 
 CUSTOMERS = {"telegram": "5500112233", "whatsapp": "4915112345678", "instagram": "1535148674817116"}
+IMPATIENT = 0.25
 ACCOUNTS = {"telegram": "telegram-42", "whatsapp": f"whatsapp-{NUMBER}", "instagram": f"instagram-{PROFILE}"}
 
 
 class Send(Protocol):
-    """Sends a message to the customer of a kind, or to another one."""
+    """Sends a message to the customer of a kind, or to another one, and waits *seconds* for the answer."""
 
-    async def __call__(self, kind: str, customer: str | None = None) -> httpx.Response: ...
+    async def __call__(self, kind: str, customer: str | None = None, seconds: float = 10) -> httpx.Response: ...
 
 
 @pytest.fixture(params=list(ACCOUNTS))
@@ -46,23 +47,20 @@ async def kind(request: pytest.FixtureRequest, simulator: Simulator) -> str:
 def send(client: httpx.AsyncClient) -> Send:
     """Sends the customer of a kind one message."""
 
-    async def send(kind: str, customer: str | None = None) -> httpx.Response:
+    async def send(kind: str, customer: str | None = None, seconds: float = 10) -> httpx.Response:
         to, text = customer or CUSTOMERS[kind], "سفارش شما ارسال شد"
         match kind:
             case "telegram":
-                return await client.post(f"/telegram/bot{BOT_TOKEN}/sendMessage", json={"chat_id": to, "text": text})
+                body: dict[str, Any] = {"chat_id": to, "text": text}
+                path, token = f"/telegram/bot{BOT_TOKEN}/sendMessage", ""
             case "whatsapp":
-                body: dict[str, Any] = {
-                    "messaging_product": "whatsapp",
-                    "to": to,
-                    "type": "text",
-                    "text": {"body": text},
-                }
+                body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": text}}
                 path, token = f"/graph/v26.0/{NUMBER}/messages", ACCESS_TOKEN
             case _:
                 body = {"recipient": {"id": to}, "message": {"text": text}}
                 path, token = f"/instagram/v26.0/{PROFILE}/messages", INSTAGRAM_TOKEN
-        return await client.post(path, json=body, headers={"authorization": f"Bearer {token}"})
+        headers = {"authorization": f"Bearer {token}".strip()}
+        return await client.post(path, json=body, headers=headers, timeout=seconds)
 
     return send
 
@@ -82,7 +80,7 @@ async def test_no_answer(
     simulator.script(ACCOUNTS[kind], step)
 
     with pytest.raises((raised, httpx.ReadError)):
-        await send(kind)
+        await send(kind, seconds=IMPATIENT if isinstance(step, AcceptThenHang) else 10)
 
     assert len(simulator.ledger.sent()) == taken
     assert (await send(kind)).status_code == 200
@@ -94,7 +92,7 @@ async def test_taken_is_told(simulator: Simulator, send: Send, webhook: Webhook)
         await simulator.phone.write(kind, ACCOUNTS[kind], CUSTOMERS[kind], "سلام")
         simulator.script(ACCOUNTS[kind], AcceptThenHang())
         with pytest.raises(httpx.ReadTimeout):
-            await send(kind)
+            await send(kind, seconds=IMPATIENT)
     await simulator.webhooks.settle()
 
     statuses, echoes = ([hook for hook in webhook.got if word in hook.body] for word in (b'"statuses"', b'"is_echo"'))
@@ -178,11 +176,11 @@ async def test_wrong_json(simulator: Simulator, kind: str, send: Send) -> None:
 async def test_slow(simulator: Simulator, kind: str, send: Send) -> None:
     """A slow answer is right; one slower than the caller's patience is only seen as a timeout."""
     simulator.script(ACCOUNTS[kind], Slow(seconds=0.05))
-    simulator.script(ACCOUNTS[kind], Slow(seconds=0.8))
+    simulator.script(ACCOUNTS[kind], Slow(seconds=1))
 
     assert (await send(kind)).status_code == 200
     with pytest.raises(httpx.ReadTimeout):
-        await send(kind)
+        await send(kind, seconds=IMPATIENT)
     assert len(simulator.ledger.sent()) == 2
 
 
@@ -210,24 +208,25 @@ async def test_block(simulator: Simulator, send: Send) -> None:
 
 
 async def test_queue(simulator: Simulator, client: httpx.AsyncClient, send: Send) -> None:
-    """A step hits one message of its chat, or as many as ordered; other chats and typing pass it by."""
+    """A chat's steps hit as many of its messages as ordered, and come before its account's; typing passes by."""
     for customer in ("1", "2"):
         await simulator.phone.write("telegram", "42", customer, "سلام")
     simulator.script("telegram-42", ServerError(code=503), chat="1", times=2)
+    simulator.script("telegram-42", TooMany())
 
     typing = await client.post(f"/telegram/bot{BOT_TOKEN}/sendChatAction", json={"chat_id": 1, "action": "typing"})
-    other = await send("telegram", "2")
-    seen = [(await send("telegram", "1")).status_code for _ in range(3)]
+    seen = [(await send("telegram", "1")).status_code for _ in range(2)]
+    other = [(await send("telegram", "2")).status_code for _ in range(2)]
+    after = await send("telegram", "1")
 
-    assert (typing.status_code, other.status_code) == (200, 200)
-    assert seen == [503, 503, 200]
+    assert (seen, other) == ([503, 503], [429, 200])
+    assert (typing.status_code, after.status_code) == (200, 200)
 
 
 async def test_close_ends_hanging(simulator: Simulator, client: httpx.AsyncClient, send: Send) -> None:
     """Closing the simulator lets go of callers that are kept waiting."""
     await simulator.phone.write("telegram", "42", CUSTOMERS["telegram"], "سلام")
     simulator.script("telegram-42", AcceptThenHang())
-    client.timeout = httpx.Timeout(5)
 
     waiting = asyncio.create_task(send("telegram"))
     await until(simulator.ledger.sent)

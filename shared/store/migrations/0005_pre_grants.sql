@@ -11,9 +11,15 @@ GRANT EXECUTE ON FUNCTION list_tenants()          TO xin_tick, xin_embed;
 GRANT EXECUTE ON FUNCTION prune()                 TO xin_tick;
 RESET ROLE;
 
+-- Every policy asks which tenant it is, in the name of whoever queries.
+REVOKE ALL ON FUNCTION current_tenant() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION current_tenant()        TO xin_definer, xin_platform, xin_ingress, xin_orchestrate, xin_embed, xin_deliver, xin_tick, xin_console;
+
 -- ingress-*: authenticates, takes messages and provider events in
 GRANT EXECUTE ON FUNCTION store_message(uuid, uuid, text, text, text, text, text, text, text, jsonb, timestamptz, text) TO xin_ingress;
 GRANT SELECT ON channels, channel_secrets, brands, messages, contacts, conversations, web_sessions, provider_events, personas TO xin_ingress;
+GRANT SELECT (id, tenant_id, conversation_id, channel_id, message_id, seq, state) ON outbound_parts TO xin_ingress;  -- what a visitor may see
+GRANT SELECT (id, tenant_id, epoch, n) ON turns TO xin_ingress;
 GRANT INSERT ON contacts, conversations, messages, provider_events, web_sessions, dead_letters TO xin_ingress;
 GRANT UPDATE (name, language, reply_to, unreachable_at, attributes) ON contacts TO xin_ingress;
 GRANT UPDATE (seq, last_in, open_since, status, updated_at, read_through) ON conversations TO xin_ingress;

@@ -1,0 +1,36 @@
+"""How much of a body is read: little, unless a route asks for more before it reads."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+BODY_BYTES = 1024 * 1024
+_KEY = "xin.body"
+
+
+class LimitedBody:
+    """ASGI's receive, counting. Past the limit, announced or read, it raises HTTPException 413 instead."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.most = BODY_BYTES
+        self._receive = receive
+        self._read = 0
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        self._announced = int(announced) if announced.isdigit() else 0
+        scope[_KEY] = self
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        if self._announced > self.most:
+            raise HTTPException(413)
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > self.most:
+            raise HTTPException(413)
+        return message
+
+
+def allow(request: Request, size: int) -> None:
+    """This request's body may have *size* bytes. Call it before anything is read."""
+    body: LimitedBody = request.scope[_KEY]
+    body.most = size
