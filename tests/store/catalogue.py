@@ -53,7 +53,8 @@ EXECUTE = {
 
 GRANTS = {
     "xin_definer": """
-        SELECT tenants channels users conversations outbound_parts ingestion_jobs deletions automation_rules automation_runs
+        SELECT tenants channels users conversations outbound_parts ingestion_jobs deletions automation_rules
+        SELECT automation_runs
         SELECT web_sessions provider_events dead_letters
         DELETE web_sessions provider_events dead_letters
     """,
@@ -67,11 +68,13 @@ GRANTS = {
         SELECT channels channel_secrets brands messages contacts conversations web_sessions provider_events personas
         SELECT outbound_parts(id,tenant_id,conversation_id,channel_id,message_id,seq,state) turns(id,tenant_id,epoch,n)
         INSERT contacts conversations messages provider_events web_sessions dead_letters
-        UPDATE contacts(name,language,reply_to,unreachable_at,attributes) web_sessions(expires_at) channels(last_webhook_at)
+        UPDATE contacts(name,language,reply_to,unreachable_at,attributes) web_sessions(expires_at)
+        UPDATE channels(last_webhook_at)
         UPDATE conversations(seq,last_in,open_since,status,updated_at,read_through)
     """,
     "xin_orchestrate": """
-        SELECT tenants brands channels contacts conversations messages personas policies models turns chunks knowledge_assets
+        SELECT tenants brands channels contacts conversations messages personas policies models turns chunks
+        SELECT knowledge_assets
         SELECT outbound_parts
         INSERT turns messages outbound_parts dead_letters
         UPDATE conversations(seq,answered,open_since,status,epoch,lease_event,lease_beat,misses,updated_at)
@@ -79,9 +82,12 @@ GRANTS = {
     "xin_deliver": """
         SELECT channels channel_secrets contacts conversations messages turns outbound_parts provider_events
         INSERT dead_letters messages
-        UPDATE outbound_parts(state,claim,ambiguous,maybe_twice,attempts,next_attempt_at,provider_id,provider_id_again,reason,updated_at)
-        UPDATE conversations(send_part,send_claim,send_until,status,owner_id,epoch,lease_event,lease_beat,human_through,seq,updated_at)
-        UPDATE channels(blocked_until,last_error,last_error_at,enabled) contacts(unreachable_at) provider_events(joined_at,part_id)
+        UPDATE outbound_parts(state,claim,ambiguous,maybe_twice,attempts,next_attempt_at,provider_id,provider_id_again)
+        UPDATE outbound_parts(reason,updated_at)
+        UPDATE conversations(send_part,send_claim,send_until,status,owner_id,epoch,lease_event,lease_beat,human_through)
+        UPDATE conversations(seq,updated_at)
+        UPDATE channels(blocked_until,last_error,last_error_at,enabled) contacts(unreachable_at)
+        UPDATE provider_events(joined_at,part_id)
     """,
     "xin_embed": """
         SELECT tenants brands knowledge_assets ingestion_jobs chunks deletions
@@ -96,13 +102,16 @@ GRANTS = {
         UPDATE automation_rules(next_due_at) automation_runs(state,outcome,finished_at)
     """,
     "xin_console": """
-        SELECT tenants users brands personas policies models channels channel_secrets contacts conversations messages turns
-        SELECT outbound_parts provider_events knowledge_assets ingestion_jobs chunks deletions automation_rules automation_runs
+        SELECT tenants users brands personas policies models channels channel_secrets contacts conversations messages
+        SELECT turns
+        SELECT outbound_parts provider_events knowledge_assets ingestion_jobs chunks deletions automation_rules
+        SELECT automation_runs
         SELECT dead_letters audit_log
         INSERT users brands personas policies models channels channel_secrets messages outbound_parts knowledge_assets
         INSERT ingestion_jobs deletions automation_rules dead_letters audit_log
         UPDATE users brands personas policies models channels automation_rules channel_secrets(expires_at)
-        UPDATE conversations(status,owner_id,epoch,lease_event,lease_beat,seq,human_through,answered,open_since,updated_at,read_through)
+        UPDATE conversations(status,owner_id,epoch,lease_event,lease_beat,seq,human_through,answered,open_since)
+        UPDATE conversations(updated_at,read_through)
         UPDATE outbound_parts(state,updated_at,next_attempt_at,reason) ingestion_jobs(status,updated_at,dense)
         UPDATE knowledge_assets(title,name,brand_ids,version,deleted_at,updated_at) dead_letters(redelivered_at)
         DELETE users brands personas policies models channels automation_rules dead_letters
@@ -112,7 +121,8 @@ GRANTS = {
 
 TABLES = """
     SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
-           EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+           EXISTS (SELECT 1 FROM pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
       FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 

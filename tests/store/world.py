@@ -82,6 +82,7 @@ class World:
     states: dict[UUID, str] = field(default_factory=dict)
     word: int = 0
     seen: int = 0
+    beat_age: int = 0
     log: list[str] = field(default_factory=list)
 
     # What may happen now
@@ -188,9 +189,13 @@ class World:
     async def ask(self, i: int) -> None:
         event = self.random.choice([*self.events[-3:], f"tick-{uuid4()}"])
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
+            held_by = (await self._row(db))["lease_event"]
             lease = await leases.take(db, self.conversation, event=event)
         if lease is not None:
+            patience = 10 if held_by == event else 20
+            assert held_by is None or self.beat_age > patience, "a live, beating holder is preempted"
             self.holders[i] = Holder(lease, event)
+            self.beat_age = 0
 
     async def beat(self, i: int) -> None:
         holder = self.holders[i]
@@ -198,6 +203,8 @@ class World:
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
             if not await leases.beat(db, holder.lease, event=holder.event):
                 self.holders[i] = None
+            else:
+                self.beat_age = 0
 
     async def commit(self, i: int) -> None:
         """S4 alone, or S4 and S5 in one transaction, as orchestrate does it."""
@@ -217,6 +224,8 @@ class World:
                     return
             following = await leases.release(db, holder.lease)
         self.holders[i] = Holder(following, holder.event) if following else None
+        if following:
+            self.beat_age = 0
 
     # Senders
 
@@ -281,6 +290,7 @@ class World:
 
     async def age_lease(self, seconds: int) -> None:
         """A live holder beats every 5 s; so an old lease is one whose holder is slow or gone."""
+        self.beat_age += seconds
         await self._alter(
             "UPDATE conversations SET lease_beat = lease_beat - make_interval(secs => %s) WHERE id = %s", seconds
         )
