@@ -7,6 +7,7 @@ what a person really covered) is kept here; the rows must agree with it after ev
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID, uuid4
@@ -81,6 +82,7 @@ class World:
     texts: int = 0
     states: dict[UUID, str] = field(default_factory=dict)
     word: int = 0
+    covered: int = 0
     seen: int = 0
     beat_age: int = 0
     log: list[str] = field(default_factory=list)
@@ -89,41 +91,64 @@ class World:
 
     def steps(self, *, calm: bool = False) -> list[Step]:
         """Every step that may be taken. Calm: nobody new writes, nothing crashes, all who act go on."""
-        found: list[Step] = []
+        found: list[Step] = [
+            ("the lease ages 21 s", partial(self.age_lease, 21)),
+            ("the slot lapses", self.age_slot),
+            ("parts fall due", self.fall_due),
+        ]
         if not calm:
-            found += [("the customer writes", self.write), ("the provider repeats a message", self.repeat)]
             found += [
+                ("the customer writes", self.write),
+                ("the provider repeats a message", self.repeat),
                 ("the operator looks", self.look),
                 ("takeover", self.take_over),
                 ("the operator writes", self.reply),
+                ("release", self.release),
+                ("resolve", self.resolve),
+                ("the lease ages 11 s", partial(self.age_lease, 11)),
+                ("a status: delivered", partial(self.status, "delivered")),
+                ("a status: failed", partial(self.status, "failed")),
             ]
-            found += [("release", self.release), ("resolve", self.resolve)]
-            found += [("the lease ages 11 s", lambda: self.age_lease(11)), ("a part falls due", self.fall_due)]
-            found += [("a status arrives", self.status)]
-        found += [("the lease ages 21 s", lambda: self.age_lease(21)), ("the slot lapses", self.age_slot)]
-        found += [("all parts fall due", self.fall_due)]
         for i, holder in enumerate(self.holders):
-            if holder is None:
-                found.append((f"holder {i} is asked", lambda i=i: self.ask(i)))  # type: ignore[misc]
-                continue
-            found.append((f"holder {i} commits", lambda i=i: self.commit(i)))  # type: ignore[misc]
-            found.append((f"holder {i} beats", lambda i=i: self.beat(i)))  # type: ignore[misc]
-            if not calm:
-                found.append((f"holder {i} crashes", lambda i=i: self.crash(self.holders, i)))  # type: ignore[misc]
+            found += self._steps_of_holder(i, holder, calm)
         for i, sender in enumerate(self.senders):
-            if sender is None:
-                found.append((f"sender {i} claims", lambda i=i: self.claim(i)))  # type: ignore[misc]
-            elif not sender.outcome:
-                found.append((f"sender {i} calls", lambda i=i: self.call(i, calm=calm)))  # type: ignore[misc]
-            else:
-                found.append((f"sender {i} records", lambda i=i: self.record(i)))  # type: ignore[misc]
-            if sender is not None and not calm:
-                found.append((f"sender {i} crashes", lambda i=i: self.crash(self.senders, i)))  # type: ignore[misc]
+            found += self._steps_of_sender(i, sender, calm)
         return found
+
+    def _steps_of_holder(self, i: int, holder: Holder | None, calm: bool) -> list[Step]:
+        name = f"holder {i}"
+        if holder is None:
+            events = {"the tick": f"tick-{uuid4()}", "the newest event": self.events[-1], "the first": self.events[0]}
+            return [(f"{name} is asked by {who}", partial(self.ask, i, event)) for who, event in events.items()]
+        crash: list[Step] = [] if calm else [(f"{name} crashes", partial(self.crash, self.holders, i))]
+        return [
+            (f"{name} commits", partial(self.commit, i, together=False)),
+            (f"{name} commits and lets go", partial(self.commit, i, together=True)),
+            (f"{name} beats", partial(self.beat, i)),
+            *crash,
+        ]
+
+    def _steps_of_sender(self, i: int, sender: Sender | None, calm: bool) -> list[Step]:
+        name = f"sender {i}"
+        if sender is None:
+            return [(f"{name} claims", partial(self.claim, i))]
+        if sender.outcome:
+            acts: list[Step] = [(f"{name} records", partial(self.record, i))]
+        else:
+            outcomes = ("ok", "lost", "none") if calm else ("ok", "lost", "none", "later", "fail")
+            acts = [(f"{name} calls: {outcome}", partial(self.call, i, outcome)) for outcome in outcomes]
+        return acts if calm else [*acts, (f"{name} crashes", partial(self.crash, self.senders, i))]
 
     async def step(self, *, calm: bool = False) -> None:
         """Takes one step at random and holds the rows against the invariants."""
-        name, act = self.random.choice(self.steps(calm=calm))
+        await self._take(*self.random.choice(self.steps(calm=calm)))
+
+    async def play(self, *names: str) -> None:
+        """Takes the named steps, in order. Raises KeyError for one that can't be taken now."""
+        for name in names:
+            await self._take(name, dict(self.steps())[name])
+
+    async def _take(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
         self.log.append(name)
         await act()
         await self.check()
@@ -166,7 +191,7 @@ class World:
                 texts=["بله"],
                 correlation="-",
             )
-        self.word = spoken.seq
+        self.word = self.covered = spoken.seq
 
     async def release(self) -> None:
         async with self.stores["xin_console"].tenant(self.tenant.id) as db:
@@ -183,11 +208,11 @@ class World:
             except handover.Changed:
                 return
         self.word = before["seq"]
+        self.covered = max(self.covered, self.seen)
 
     # Holders
 
-    async def ask(self, i: int) -> None:
-        event = self.random.choice([*self.events[-3:], f"tick-{uuid4()}"])
+    async def ask(self, i: int, event: str) -> None:
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
             held_by = (await self._row(db))["lease_event"]
             lease = await leases.take(db, self.conversation, event=event)
@@ -206,13 +231,13 @@ class World:
             else:
                 self.beat_age = 0
 
-    async def commit(self, i: int) -> None:
+    async def commit(self, i: int, *, together: bool) -> None:
         """S4 alone, or S4 and S5 in one transaction, as orchestrate does it."""
         holder = self.holders[i]
         assert holder
-        together = self.random.random() < 0.5
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
             if not holder.committed:
+                before = await self._row(db)
                 texts = ["پاسخ"] * self.random.choice([1, 1, 2])
                 new = NewTurn("پاسخ", texts, "answered", "bot", 0, (), Empty(), None, 0, 0)
                 turn = await turns.commit(db, self.tenant.id, self.tenant.channel, holder.lease, new, correlation="-")
@@ -220,12 +245,25 @@ class World:
                     self.holders[i] = None
                     return
                 holder.committed = True
+                assert before["status"] in ("bot", "waiting"), "a turn is committed while a person owns the conversation"
+                assert self.word <= holder.lease.after or self.word < await self._first_in(db, holder.lease), (
+                    "the bot answers what is older than the operator's last word"
+                )
                 if not together:
                     return
             following = await leases.release(db, holder.lease)
         self.holders[i] = Holder(following, holder.event) if following else None
         if following:
             self.beat_age = 0
+
+    async def _first_in(self, db: Db, lease: Lease) -> int:
+        cursor = await db.execute(
+            "SELECT min(seq) FROM messages WHERE conversation_id = %s AND role = 'customer' AND seq > %s AND seq <= %s",
+            (self.conversation, lease.after, lease.n),
+        )
+        row = await cursor.fetchone()
+        assert row
+        return int(row[0])
 
     # Senders
 
@@ -241,15 +279,13 @@ class World:
                 assert claimed.seq > self.word, "a bot part older than the operator's last word is claimed"
             self.senders[i] = Sender(claimed)
 
-    async def call(self, i: int, *, calm: bool) -> None:
+    async def call(self, i: int, outcome: str) -> None:
         sender = self.senders[i]
         assert sender
         if not sender.live:
             self.senders[i] = None  # the claim is too old: it does not call
             return
-        sender.outcome = self.random.choice(
-            ["ok", "lost", "none"] if calm else ["ok", "ok", "lost", "none", "later", "fail"]
-        )
+        sender.outcome = outcome
         ghost = self.ghosts.setdefault(sender.claim.part, Ghost())
         ghost.calls += sender.outcome in ("ok", "lost", "none")
         first = sender.outcome in ("ok", "lost") and not ghost.got
@@ -277,11 +313,11 @@ class World:
                     await parts.record_failed(db, sender.claim, reason="blocked")
         self.senders[i] = None
 
-    async def status(self) -> None:
+    async def status(self, told: parts.State) -> None:
         got = [part for part, ghost in self.ghosts.items() if ghost.got]
         if got:
             async with self.stores["xin_deliver"].tenant(self.tenant.id) as db:
-                await parts.advance(db, self.random.choice(got), self.random.choice(["failed", "delivered"]))
+                await parts.advance(db, self.random.choice(got), told)
 
     # Time and crashes
 
@@ -367,8 +403,9 @@ class World:
         for turn in all_turns:
             fresh = {seq for seq in customers if turn["after"] < seq <= turn["n"]}
             assert fresh, "a turn answers nothing"
-            if any(p["state"] != "cancelled" for p in all_parts if p["turn_id"] == turn["id"]):
-                assert not covered & fresh, "two turns that may leave cover one message"
+            its_parts = [p for p in all_parts if p["turn_id"] == turn["id"]]
+            if any(p["state"] != "cancelled" or self.ghosts.get(p["id"], Ghost()).got for p in its_parts):
+                assert not covered & fresh, "one message has two answers that left or may leave"
                 covered |= fresh
 
     async def settle(self) -> None:
@@ -387,7 +424,7 @@ class World:
                 t["after"] < seq <= t["n"] and any(p["turn_id"] == t["id"] and p["state"] != "cancelled" for p in rows)
                 for t in all_turns
             )
-            assert row["status"] == "human" or seq <= self.word or answered, f"message {seq} is covered by nobody"
+            assert row["status"] == "human" or seq <= self.covered or answered, f"message {seq} is covered by nobody"
 
     async def _at_rest(self) -> bool:
         row = await self.row()
