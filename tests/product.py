@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ STOP_SECONDS = 15
 
 
 def free_port() -> int:
-    """A port for the product: it listens on a fixed one."""
-    return next(port for port in range(18080, 18980) if port_is_free(port))
+    """A port for the product: it listens on a fixed one. Any of many, so that two test runs at once don't meet."""
+    ports = range(18080, 18980)
+    return next(port for port in random.sample(ports, len(ports)) if port_is_free(port))
 
 
 @dataclass

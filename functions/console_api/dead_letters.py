@@ -117,9 +117,11 @@ async def _note(db: Db, caller: Caller, action: str, letter: UUID) -> None:
 
 def _event_of(letter: dead_letters.DeadLetter) -> Event:
     """The event it holds, whether it came in the binary or the structured mode. Raises Refused."""
-    model = KINDS.get(letter.event_type or "")
-    if model is None:
+    if letter.event_type is None:
         raise Refused(409, "This is a provider's webhook, not an event of ours: only the provider can send it again.")
+    model = KINDS.get(letter.event_type)
+    if model is None:
+        raise Refused(409, "This release knows no event of that type, so nobody would take it.")
     tenant = letter.tenant_id or letter.attributes.get("tenantid")
     try:
         data = json.loads(letter.payload)

@@ -108,12 +108,12 @@ class Following:
         match start:
             case None:
                 rows, _ = await self._rows(self._floor)
-                return self._catch_up(rows, kept, self._floor, late=[])
+                return self._catch_up(rows, kept, self._floor, behind=[])
             case int(after):
-                late = kept.behind(after)
+                behind = kept.behind(after)
                 rows, _ = await self._look(after)
-                self._seen -= {one.id for one in late}
-                return self._catch_up(rows, kept, after, late) if len(rows) <= REPLAYED else await self._begin_anew()
+                self._seen -= {one.id for _, one in behind}
+                return self._catch_up(rows, kept, after, behind) if len(rows) <= REPLAYED else await self._begin_anew()
             case str(entry) if kept.has(entry):
                 self._at = entry
                 had = kept.created(through=entry)
@@ -124,15 +124,18 @@ class Following:
                 return []
         return await self._begin_anew()
 
-    def _catch_up(self, rows: Sequence[Shown], kept: Kept, after: int, late: list[Said]) -> list[str]:
-        """Rows and stream together, each message under its seq; the last of them hands over the stream's place."""
-        found = self._new([*map(said, rows), *(one for one in kept.created() if one.seq > after)])
-        found += self._new(late)
-        self._ahead = {one.id for one in found} - {one.id for one in kept.created()}
-        ids = [str(max(one.seq, after)) for one in found]
-        if found and not self._ahead:
-            ids[-1] = self._at
-        return [_line(one, event_id) for one, event_id in zip(found, ids, strict=True)]
+    def _catch_up(self, rows: Sequence[Shown], kept: Kept, after: int, behind: Sequence[tuple[str, Said]]) -> list[str]:
+        """Rows and stream together, each message under its seq.
+
+        Where one came late, *behind* the message *after* and with a lower seq, all that are behind come in the stream's
+        order under its ids: only so is none lost and none doubled when the line breaks in between.
+        """
+        in_order = {one.id for _, one in behind} if any(one.seq <= after for _, one in behind) else set()
+        newer = [*map(said, rows), *(one for one in kept.created() if one.seq > after)]
+        by_seq = self._new(one for one in newer if one.id not in in_order)
+        self._ahead = {one.id for one in by_seq} - {one.id for one in kept.created()}
+        lines = [_line(one, str(one.seq)) for one in by_seq]
+        return lines + [_line(one, place) for place, one in behind if one.id in in_order and self._new([one])]
 
     async def _begin_anew(self) -> list[str]:
         """The place is lost: the widget reads the history, and hears from here on what is newer."""

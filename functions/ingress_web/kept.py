@@ -42,14 +42,13 @@ class Kept:
         """The messages up to the id *through*, or all."""
         return [said for place, said in self._created if through is None or order(place) <= order(through)]
 
-    def behind(self, seq: int) -> list[Said]:
+    def behind(self, seq: int) -> list[tuple[str, Said]]:
         """The messages that came only after the one with *seq*, whatever their own seq; none when that isn't kept."""
-        said = self.created()
-        place = next((index for index, one in enumerate(said) if one.seq == seq), None)
-        if place is None:
+        index = next((index for index, (_, one) in enumerate(self._created) if one.seq == seq), None)
+        if index is None:
             return []
-        before = {one.id for one in said[: place + 1]}
-        return [one for one in said[place + 1 :] if one.id not in before]
+        before = {one.id for _, one in self._created[: index + 1]}
+        return [(place, one) for place, one in self._created[index + 1 :] if one.id not in before]
 
 
 def said_in(data: dict[str, Any]) -> Said:

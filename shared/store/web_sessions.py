@@ -57,24 +57,23 @@ PROLONG = """
 """
 
 # Of ours only what has left: what is queued may still be cancelled.
-SHOWN = """
+HAS_LEFT = """
+    EXISTS (SELECT 1 FROM outbound_parts p
+             WHERE p.message_id = m.id AND p.state IN ('accepted', 'sent', 'delivered', 'read', 'unknown'))
+"""
+
+SHOWN = f"""
     SELECT m.id, m.seq, m.role, m.text, m.created_at AS at, m.sources, m.payload ->> 'client_msg_id' AS client_msg_id,
            u.epoch, u.n
       FROM messages m LEFT JOIN turns u ON u.id = m.turn_id
-     WHERE m.conversation_id = %(conversation)s AND m.seq > %(after)s
-       AND (m.role = 'customer'
-            OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id
-                          AND p.state IN ('accepted', 'sent', 'delivered', 'read', 'unknown')))
+     WHERE m.conversation_id = %(conversation)s AND m.seq > %(after)s AND (m.role = 'customer' OR {HAS_LEFT})
      ORDER BY m.seq LIMIT %(limit)s
-"""
+"""  # noqa: S608
 
-NEWEST = """
-    SELECT coalesce(max(m.seq), 0) FROM messages m
-     WHERE m.conversation_id = %(conversation)s
-       AND (m.role = 'customer'
-            OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id
-                          AND p.state IN ('accepted', 'sent', 'delivered', 'read', 'unknown')))
-"""
+NEWEST = f"""
+    SELECT m.seq FROM messages m
+     WHERE m.conversation_id = %s AND (m.role = 'customer' OR {HAS_LEFT}) ORDER BY m.seq DESC LIMIT 1
+"""  # noqa: S608
 
 STANDING = """
     SELECT c.epoch, coalesce((SELECT min(p.seq) - 1 FROM outbound_parts p
@@ -96,12 +95,10 @@ READ_EVENTS = """
 """
 
 
-UNREAD = """
+UNREAD = f"""
     SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id
-     WHERE c.id = %(conversation)s AND m.seq > c.read_through AND m.role <> 'customer'
-       AND EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id
-                      AND p.state IN ('accepted', 'sent', 'delivered', 'read', 'unknown'))
-"""
+     WHERE c.id = %(conversation)s AND m.seq > c.read_through AND m.role <> 'customer' AND {HAS_LEFT}
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -216,7 +213,8 @@ async def shown(db: Db, conversation: UUID, *, after: int, limit: int) -> Sequen
 
 async def newest_shown(db: Db, conversation: UUID) -> int:
     """The seq of the newest message that the visitor sees; 0 when there is none."""
-    return int(one(await (await db.execute(NEWEST, {"conversation": conversation})).fetchone()))
+    row = await (await db.execute(NEWEST, (conversation,))).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def standing(db: Db, conversation: UUID) -> Standing | None:

@@ -195,7 +195,7 @@ async def test_usage(shop: Shop, answered: str, owner_url: str) -> None:
         await db.execute("UPDATE turns SET created_at = '2026-03-20T22:00Z' WHERE id = %s", (answered,))
 
     async def day(timezone: str) -> list[str]:
-        params = {"until": "2026-03-22", "timezone": timezone, "limit": 5}
+        params = {"until": "2026-03-22", "timezone": timezone, "limit": "5"}
         return [item["day"] for item in (await shop.viewer.get("/usage", params=params)).json()["items"]]
 
     assert await day("Asia/Tehran") == ["2026-03-21"], "half past one on the first of Farvardin"

@@ -110,6 +110,6 @@ async def test_a_bug(console: Console) -> None:
 async def test_not_signed_in(anonymous: httpx.AsyncClient) -> None:
     """Without a token, or with one that isn't ours, the answer is 401 and asks for a bearer token."""
     for header in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}, {"Authorization": "Bearer é"}):
-        answer = await anonymous.get("/me", headers={k: v.encode() for k, v in header.items()})
+        answer = await anonymous.get("/me", headers=[(k.encode(), v.encode()) for k, v in header.items()])
         assert_problem(answer, 401)
         assert answer.headers["www-authenticate"] == "Bearer"

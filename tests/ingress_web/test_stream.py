@@ -4,7 +4,6 @@ import asyncio
 import json
 import random
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -35,11 +34,10 @@ async def texts(stream: Stream, count: int) -> list[str]:
 
 
 async def quiet(stream: Stream) -> None:
-    """Nothing but a keep-alive comes for a whole one."""
+    """Nothing but keep-alives comes, the second half a second after the first."""
     async with asyncio.timeout(LIMIT_SECONDS):
-        event = await stream.next()
-    assert event
-    assert event.name == "ping", event
+        events = [await stream.next(), await stream.next()]
+    assert [event.name for event in events if event] == ["ping", "ping"], events
 
 
 async def test_live(visitor: Visitor) -> None:
@@ -116,6 +114,7 @@ async def test_replay_from_rows(visitor: Visitor, valkey: str) -> None:
 async def test_resume_at_an_entry(visitor: Visitor) -> None:
     """Who comes with a stream's id goes on there: sentences and messages, none of them twice."""
     async with visitor.follow() as stream:
+        await stream.named("ping")
         await visitor.say("یک")
         await stream.named("message.created")
     await visitor.say("دو")
@@ -130,6 +129,7 @@ async def test_late_answer(visitor: Visitor) -> None:
     await visitor.say("یک")
     await visitor.shop.compose(visitor.conversation, "پاسخ یک")
     async with visitor.follow(after=1) as stream:
+        await stream.named("ping")
         await visitor.say("دو")
         assert await texts(stream, 1) == ["دو"]
     await visitor.shop.send(visitor.conversation)
@@ -177,9 +177,21 @@ async def test_lost_place(visitor: Visitor, last: str) -> None:
         assert await texts(stream, 1) == ["دو"]
 
 
+async def test_missed_too_much(visitor: Visitor) -> None:
+    """Who missed more than a screenful of pages is sent to the history instead of being flooded."""
+    await visitor.say("یک")
+    await store_silently(visitor, "دو", times=500)
+    async with visitor.follow(after=0) as stream:
+        reset = await stream.next()
+        assert reset
+        assert reset.name == "reset"
+        await quiet(stream)
+
+
 async def test_lost_stream(visitor: Visitor, valkey: str) -> None:
     """When Redis lost the stream its ids mean nothing: a reset, and no id to come back with."""
     async with visitor.follow() as stream:
+        await stream.named("ping")
         await visitor.say("یک")
         await stream.named("message.created")
     await forget(visitor, valkey)
@@ -306,10 +318,10 @@ async def forget(visitor: Visitor, valkey: str) -> None:
         assert await redis.delete(conversation_stream(visitor.shop.tenant.id, visitor.conversation))
 
 
-async def store_silently(visitor: Visitor, text: str) -> None:
+async def store_silently(visitor: Visitor, text: str, *, times: int = 1) -> None:
     """As if Redis had been away for the moment in which it was told."""
     await visitor.shop.run(
-        "SELECT store_message(tenant_id, channel_id, external_id, NULL, NULL, NULL, %s, 'text', %s, NULL, NULL, '-')"
-        " FROM contacts WHERE channel_id = %s",
-        str(uuid4()), text, visitor.shop.tenant.channel,
+        "SELECT store_message(tenant_id, channel_id, external_id, NULL, NULL, NULL, gen_random_uuid()::text, 'text',"
+        " %s, NULL, NULL, '-') FROM contacts, generate_series(1, %s) WHERE channel_id = %s",
+        text, times, visitor.shop.tenant.channel,
     )  # fmt: skip

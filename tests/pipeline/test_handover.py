@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.pipeline.desk import Desk
+from tests.pipeline.neighbour import sign_in
 from tests.pipeline.provider import Customer, Provider
 from tests.pipeline.waiting import until
 from tests.pipeline.widget import Visitor
@@ -84,9 +85,7 @@ def test_owned_by_another(product: Product, customer: Customer, desk: Desk) -> N
     email, password = f"nima-{customer.chat}@example.com", "گذرواژه‌ای که بلند است"
     made = desk.client.post("/users", json={"email": email, "name": "نیما", "role": "operator", "password": password})
     assert made.is_success, made.text
-    form = {"grant_type": "password", "username": email, "password": password}
-    token = httpx.post(f"{product.url}/api/v1/auth/token", data=form, timeout=20).json()["access_token"]
-    other = Desk(httpx.Client(base_url=f"{product.url}/api/v1", headers={"Authorization": f"Bearer {token}"}))
+    other = Desk(sign_in(product, email, password))
     conversation = _start(customer, desk)
     assert _post(other, conversation, "takeover").is_success
 

@@ -213,7 +213,7 @@ def test_ids_never_repeat() -> None:
 
 
 async def test_process(tmp_path: Path) -> None:
-    """`python -m local.simulator` serves the accounts of a file, prints no token, and on SIGTERM lets go of its streams."""
+    """`python -m local.simulator` serves the accounts of a file, prints no token, lets go of streams on SIGTERM."""
     accounts = {"accounts": [{"kind": "telegram", "bot_token": BOT_TOKEN}]}
     (tmp_path / "accounts.json").write_text(json.dumps(accounts))
     with socket.create_server(("127.0.0.1", 0)) as free:
