@@ -1,39 +1,36 @@
-"""All functions in one process, each under its own path: `python -m local.functions`, started by `make up`.
+"""All functions in one process: `python -m local.functions`, started by `make up`.
 
-Two doors. The public one has what the world may reach; the private one, on a loopback port of its own, the functions
-that take events, and the simulated providers.
+The public ones answer in a thread of their own; those that take events in the main one, on a port of their own.
 """
 
 import asyncio
-import contextlib
 import importlib
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+import uvloop
 
 from local.demo.opening import open_shop
 from local.demo.seed import Demo
+from local.doors import PrivateDoor, PublicDoor, Readiness
 from local.machine.state import Home
 from local.simulator.accounts import Accounts
-from local.simulator.app import Simulator, create_simulator
+from local.simulator.app import create_simulator
 from shared.hosting import Function
+from shared.serving import Server, server
 from shared.settings import Settings
 
-ROOT = Path(__file__).parents[1]
+LOOPBACK = "127.0.0.1"
 PUBLIC = ("ingress-telegram", "ingress-whatsapp", "ingress-instagram", "ingress-web", "console-api")
 PRIVATE = ("orchestrate", "embed-chunk", "deliver", "automation-tick")
-NOT_NEEDED_TO_ANSWER = {"objects", "embeddings"}
-STOP_SECONDS = 4
 
 
 def load(names: tuple[str, ...]) -> dict[str, Function[Any]]:
@@ -42,152 +39,88 @@ def load(names: tuple[str, ...]) -> dict[str, Function[Any]]:
     return {name: module.function for name, module in modules.items()}
 
 
-class PublicDoor:
-    """ASGI: `/fn/<function>/…`, `/api/…`, static files, the demo, health and metrics."""
+class PublicSide(threading.Thread):
+    """The public functions in a thread with a loop of its own: taking a message in never waits behind answering one."""
 
-    def __init__(
-        self,
-        functions: Mapping[str, Function[Any]],
-        everything: Mapping[str, Function[Any]],
-        demo: Demo,
-        simulator: Simulator,
-    ) -> None:
+    def __init__(self, functions: Mapping[str, Function[Any]], settings: Settings, *servers: Server) -> None:
+        super().__init__(name="public", daemon=True)
         self._functions = functions
-        self._everything = everything
-        self._demo = demo
-        self._simulator = simulator
-        self._static = {
-            "/console": StaticFiles(directory=ROOT / "console" / "dist", html=True, check_dir=False),
-            "/widget": StaticFiles(directory=ROOT / "widget" / "dist", html=True, check_dir=False),
-            "/demo": StaticFiles(directory=ROOT / "widget" / "dist" / "demo", html=True, check_dir=False),
-        }
+        self._settings = settings
+        self._servers = servers
+        self._loop = uvloop.new_event_loop()
+        self._stop = asyncio.Event()
+        self._up: Future[None] = Future()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Finds whose path it is."""
-        if scope["type"] != "http":
-            return
-        application, prefix = await self._find(scope["path"], scope["query_string"].decode("latin-1"))
-        inner = {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
-        await application(inner, receive, send)
+    def run(self) -> None:
+        """The thread's life."""
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._live())
 
-    async def _find(self, path: str, query: str) -> tuple[ASGIApp, str]:
-        first, _, rest = path.lstrip("/").partition("/")
-        if first == "fn":
-            name = rest.partition("/")[0]
-            if name in self._functions:
-                return self._functions[name], f"/fn/{name}"
-        if first == "api":
-            return self._functions["console-api"], ""
-        if first == "sim":
-            return self._simulator.demo, ""
-        if path == "/demo/config.json":
-            return JSONResponse(self._demo.channel("web")), ""
-        if path in ("/", "/console", "/widget", "/demo"):
-            return RedirectResponse({"/": "/demo/"}.get(path, f"{path}/") + (f"?{query}" if query else "")), ""
-        if path == "/embed.js":
-            return self._static["/widget"], ""
-        if f"/{first}" in self._static:
-            return self._static[f"/{first}"], f"/{first}"
-        return await self._own(path), ""
+    async def _live(self) -> None:
+        try:
+            async with running(self._functions, self._settings, *self._servers):
+                self._up.set_result(None)
+                await self._stop.wait()
+        except Exception as problem:
+            if self._up.done():
+                raise
+            self._up.set_exception(problem)
 
-    async def _own(self, path: str) -> Response:
-        match path:
-            case "/healthz":
-                return PlainTextResponse("ok")
-            case "/metrics":
-                return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-            case "/readyz":
-                parts = await self.readiness()
-                needed = {
-                    part: state for part, state in parts.items() if part.rpartition(".")[2] not in NOT_NEEDED_TO_ANSWER
-                }
-                return JSONResponse(parts, 200 if set(needed.values()) == {"ok"} else 503)
-        return PlainTextResponse("Not found", 404)
+    async def __aenter__(self) -> "PublicSide":
+        self.start()
+        await asyncio.wrap_future(self._up)
+        return self
 
-    async def readiness(self) -> dict[str, str]:
-        """Each function's parts, as `<function>.<part>`."""
-        answers = await asyncio.gather(*(function.ready() for function in self._everything.values()))
-        return {
-            f"{name}.{part}": state
-            for name, parts in zip(self._everything, answers, strict=True)
-            for part, state in parts.items()
-        }
-
-
-class PrivateDoor:
-    """ASGI: `/<function>/…` for the functions that take events; the rest belongs to the simulated providers."""
-
-    def __init__(self, functions: Mapping[str, Function[Any]], simulator: Simulator) -> None:
-        self._functions = functions
-        self._simulator = simulator
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Finds whose path it is."""
-        if scope["type"] != "http":
-            return
-        name = scope["path"].lstrip("/").partition("/")[0]
-        if name in self._functions:
-            await self._functions[name]({**scope, "root_path": f"/{name}"}, receive, send)
-        else:
-            await self._simulator.app(scope, receive, send)
-
-
-class Server(uvicorn.Server):
-    """Leaves the signals to the house: there are two servers in it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
-        yield
-
-
-def server(app: Any, port: int) -> Server:
-    """On loopback; what faces the world stands before it."""
-    return Server(
-        uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=port,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=STOP_SECONDS,
-            backlog=2048,
-        )
-    )
+    async def __aexit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        await asyncio.to_thread(self.join)
 
 
 @asynccontextmanager
-async def running(*servers: Server) -> AsyncIterator[None]:
-    """The servers, until the block ends."""
-    tasks = [asyncio.create_task(one.serve()) for one in servers]
-    try:
-        yield
-    finally:
-        for one in servers:
-            one.should_exit = True
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def running(functions: Mapping[str, Function[Any]], settings: Settings, *servers: Server) -> AsyncIterator[None]:
+    """The functions opened and the servers serving, in the loop that runs this, until the block ends."""
+    async with AsyncExitStack() as stack:
+        for function in functions.values():
+            await function.start(settings)
+            stack.push_async_callback(function.stop)
+        tasks = [asyncio.create_task(one.serve()) for one in servers]
+        try:
+            yield
+        finally:
+            for one in servers:
+                one.should_exit = True
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def main() -> None:
     """Runs until SIGTERM or SIGINT."""
-    private_port = int(os.environ["XIN_PRIVATE_PORT"])
-    settings = Settings.load().model_copy(update={"simulator_url": f"http://127.0.0.1:{private_port}"})
-    demo = Demo(Home(Path(os.environ["XIN_HOME"])), settings.public_url)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    private_port = int(os.environ["XIN_PRIVATE_PORT"])
+    simulator_socket = socket.create_server((LOOPBACK, 0))
+    simulator_url = f"http://{LOOPBACK}:{simulator_socket.getsockname()[1]}"
+    settings = Settings.load().model_copy(update={"simulator_url": simulator_url})
+    demo = Demo(Home(Path(os.environ["XIN_HOME"])), settings.public_url)
     public, private = load(PUBLIC), load(PRIVATE)
+    urls = {name: f"{settings.public_url}/fn/{name}" for name in public}
+    urls |= {name: f"http://{LOOPBACK}:{private_port}/{name}" for name in private}
+
     simulator = create_simulator(Accounts(accounts=demo.accounts(), any_webhook_url=True))
-    async with AsyncExitStack() as stack:
-        for function in (*private.values(), *public.values()):
-            await function.start(settings)
-            stack.push_async_callback(function.stop)
-        stack.push_async_callback(simulator.close)
-        doors = PublicDoor(public, {**public, **private}, demo, simulator), PrivateDoor(private, simulator)
-        await stack.enter_async_context(running(server(doors[0], settings.port), server(doors[1], private_port)))
-        urls = {name: f"{settings.public_url}/fn/{name}" for name in public}
-        urls |= {name: f"http://127.0.0.1:{private_port}/{name}" for name in private}
+    here = asyncio.get_running_loop()
+    homes = dict.fromkeys(public.values(), None) | dict.fromkeys(private.values(), here)
+    readiness = Readiness(homes, settings.sink)
+    closing = [function.closes for function in public.values()]
+    public_server = server(
+        PublicDoor(public, readiness, demo, simulator), host=LOOPBACK, port=settings.port, closing=closing
+    )
+    simulated = server(simulator.app, host=LOOPBACK, port=0, closing=[simulator.closing.set])
+    simulated.config.fd = simulator_socket.fileno()
+    private_server = server(PrivateDoor(private), host=LOOPBACK, port=private_port)
+    async with (
+        running(private, settings, private_server),
+        PublicSide(public, settings, public_server, simulated),
+    ):
         opening = asyncio.create_task(open_shop(demo, settings, urls))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([opening, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -198,6 +131,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    import uvloop
-
     sys.exit(uvloop.run(main()))

@@ -61,6 +61,7 @@ class Function(Generic[A]):
         self._serves: Callable[[A], ASGIApp] | None = None
         self._site: ASGIApp | None = None
         self._checks: dict[str, Check[A]] = {"postgres": lambda app: app.store.ping()}
+        self._when_closing: Callable[[A], None] | None = None
         self._app: A | None = None
         self._stack = AsyncExitStack()
         self._starting = asyncio.Lock()
@@ -101,6 +102,10 @@ class Function(Generic[A]):
         """Adds a part that must be there for `/readyz` to be 200; *check* raises when it isn't."""
         self._checks[name] = check
 
+    def when_closing(self, tell: Callable[[A], None]) -> None:
+        """Registers what ends streams: called when the server begins to stop, before it waits for open connections."""
+        self._when_closing = tell
+
     def target(self) -> Callable[[Request], Awaitable[Response]]:
         """The function as functions-framework knows it, to be bound to the name `handle`."""
         from functions_framework.aio import http
@@ -128,6 +133,11 @@ class Function(Generic[A]):
         """Closes it again; it may be started anew."""
         self._app = self._site = None
         await self._stack.aclose()
+
+    def closes(self) -> None:
+        """The server begins to stop."""
+        if self._app is not None and self._when_closing is not None:
+            self._when_closing(self._app)
 
     async def ready(self) -> dict[str, str]:
         """Every part with "ok" or what is wrong with it."""
@@ -297,13 +307,13 @@ def status_of(problem: Exception) -> int:
 
 
 def main() -> None:
-    """Runs one function on uvicorn, as its image does."""
-    import uvicorn
+    """Runs one function, as its image does."""
+    from shared.serving import server
 
-    module = importlib.import_module(sys.argv[1])
-    port = Settings.load().port
+    function: Function[Any] = importlib.import_module(sys.argv[1]).function
     # Behind Knative's queue-proxy, which alone can reach the port.
-    uvicorn.run(module.function, host="0.0.0.0", port=port, log_config=None, access_log=False, lifespan="on")  # noqa: S104
+    one = server(function, host="0.0.0.0", port=Settings.load().port, closing=[function.closes], alone=True)  # noqa: S104
+    one.run()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
@@ -40,6 +41,8 @@ class Live:
         self._log = telemetry.logger(function)
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._waker: asyncio.Task[None] | None = None
+        self._unsaid: list[_Entry] = []
+        self._teller: asyncio.Task[None] | None = None
 
     @classmethod
     @asynccontextmanager
@@ -61,36 +64,27 @@ class Live:
         try:
             yield live
         finally:
-            if live._waker:
-                live._waker.cancel()
+            for task in filter(None, (live._waker, live._teller)):
+                task.cancel()
                 with suppress(asyncio.CancelledError):
-                    await live._waker
+                    await task
             await redis.aclose()
             await pool.disconnect()
 
-    async def tell(self, tenant: UUID, kind: str, data: dict[str, Any]) -> None:
-        """To the tenant's screens. Redis being away is logged and forgotten."""
-        await self._best_effort(tenant_stream(tenant), kind, data, entries=TENANT_ENTRIES)
+    def tell(self, tenant: UUID, kind: str, data: dict[str, Any]) -> None:
+        """To the tenant's screens, in a moment. Redis being away is logged and forgotten."""
+        self._soon(_Entry(tenant_stream(tenant), kind, data, TENANT_ENTRIES))
 
-    async def stream(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> None:
+    def stream(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> None:
         """To the conversation's widget, where what is lost is no message: a sentence of an answer, a sign of typing."""
-        await self._best_effort(
-            conversation_stream(tenant, conversation),
-            kind,
-            data,
-            entries=CONVERSATION_ENTRIES,
-            seconds=CONVERSATION_SECONDS,
-        )
+        name = conversation_stream(tenant, conversation)
+        self._soon(_Entry(name, kind, data, CONVERSATION_ENTRIES, CONVERSATION_SECONDS))
 
-    async def deliver(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> str:
-        """To the conversation's widget, a message. Returns its stream id. Raises redis' errors and OSError."""
-        return await self._add(
-            conversation_stream(tenant, conversation),
-            kind,
-            data,
-            entries=CONVERSATION_ENTRIES,
-            seconds=CONVERSATION_SECONDS,
-        )
+    async def deliver(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> None:
+        """To the conversation's widget, a message, behind all that was streamed before. Raises RedisError, OSError."""
+        name = conversation_stream(tenant, conversation)
+        said, self._unsaid = [*self._unsaid, _Entry(name, kind, data, CONVERSATION_ENTRIES, CONVERSATION_SECONDS)], []
+        await self._add(said)
 
     async def newest(self, stream: str) -> str:
         """The id to tail *stream* from, so that nothing said after this call is missed."""
@@ -145,22 +139,39 @@ class Live:
         """Raises redis' errors."""
         await self._redis.ping()
 
-    async def _best_effort(
-        self, stream: str, kind: str, data: dict[str, Any], *, entries: int, seconds: int = 0
-    ) -> None:
+    def _soon(self, entry: "_Entry") -> None:
+        """Many functions have something to show at once: one round trip takes all of it."""
+        self._unsaid.append(entry)
+        if self._teller is None or self._teller.done():
+            self._teller = asyncio.create_task(self._say_all())
+
+    async def _say_all(self) -> None:
         from redis.exceptions import RedisError
 
-        try:
-            await self._add(stream, kind, data, entries=entries, seconds=seconds)
-        except (RedisError, OSError) as problem:
-            self._log.warning("nothing shown live", extra={"reason": type(problem).__name__, "kind": kind})
+        while self._unsaid:
+            said, self._unsaid = self._unsaid, []
+            try:
+                await self._add(said)
+            except (RedisError, OSError) as problem:
+                self._log.warning("nothing shown live", extra={"reason": type(problem).__name__, "entries": len(said)})
 
-    async def _add(self, stream: str, kind: str, data: dict[str, Any], *, entries: int, seconds: int = 0) -> str:
-        fields: dict[Any, Any] = {"kind": kind, "data": json.dumps(data, ensure_ascii=False, default=str)}
+    async def _add(self, entries: "list[_Entry]") -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.xadd(stream, fields, maxlen=entries, approximate=True)
-            if seconds:
-                pipe.expire(stream, seconds)
-            pipe.publish(stream, "")
-            answers = await pipe.execute()
-        return str(answers[0])
+            for entry in entries:
+                fields = {"kind": entry.kind, "data": json.dumps(entry.data, ensure_ascii=False, default=str)}
+                pipe.xadd(entry.stream, fields, maxlen=entry.keep, approximate=True)
+                if entry.seconds:
+                    pipe.expire(entry.stream, entry.seconds)
+                pipe.publish(entry.stream, "")
+            await pipe.execute()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is added to a stream that keeps about `keep` entries, and vanishes after `seconds` unless they are 0."""
+
+    stream: str
+    kind: str
+    data: dict[str, Any]
+    keep: int
+    seconds: int = 0

@@ -45,9 +45,10 @@ def answer(status: int, detail: str, headers: Mapping[str, str] | None = None) -
 
 
 def answer_with_problems(app: Starlette) -> None:
-    """Makes the errors of *app* problems. What is none of ours and no HTTPException is a bug, and stays one."""
+    """Makes the errors of *app* problems. A bug becomes a 500, and is still raised, for whoever logs it."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(XinError, _ours)
+    app.add_exception_handler(Exception, _bug)
 
 
 async def _http(request: Request, problem: Exception) -> Response:
@@ -67,3 +68,7 @@ async def _ours(request: Request, problem: Exception) -> Response:
             wait = {"Retry-After": str(round(problem.retry_after_seconds or RETRY_AFTER_SECONDS))}
             return answer(503, "Something we lean on is away. Try again in a moment.", wait)
     raise problem
+
+
+async def _bug(request: Request, problem: Exception) -> Response:
+    return answer(500, "This is our mistake, and it has been noted. Try again in a moment.")

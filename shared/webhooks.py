@@ -171,7 +171,7 @@ class Webhooks:
             self._log.info("message", extra={"conversation": str(row.conversation), "seq": row.seq})
             if not row.duplicate:
                 data = {"conversation_id": row.conversation, "id": row.message, "seq": row.seq, "role": "customer"}
-                await self._app.live.tell(channel.tenant, "message.created", {**data, "text": message.text[:500]})
+                self._app.live.tell(channel.tenant, "message.created", {**data, "text": message.text[:500]})
 
     async def _open(self, path: str) -> OpenChannel | None:
         try:

@@ -131,7 +131,7 @@ async def create_message(
     await console.nudge(ReplyComposed(tenant=member.tenant, conversation=conversation), correlation)
     shown = _show(message)
     data = {"conversation_id": conversation, **shown.model_dump(mode="json", exclude={"sources"})}
-    await console.live.tell(member.tenant, "message.created", data)
+    console.live.tell(member.tenant, "message.created", data)
     await _tell(console, member, place, status="human", owner=who, epoch=said.epoch)
     return shown
 
@@ -194,9 +194,9 @@ async def _tell(
 ) -> None:
     """To every screen of the tenant; a widget drops what the bot was saying below *epoch*."""
     data = {"conversation_id": place.conversation, "status": status, "owner_id": owner}
-    await console.live.tell(member.tenant, "conversation.updated", data)
+    console.live.tell(member.tenant, "conversation.updated", data)
     if place.kind == "web" and epoch > place.epoch:
-        await console.live.stream(member.tenant, place.conversation, "message.retracted", {"epoch": epoch})
+        console.live.stream(member.tenant, place.conversation, "message.retracted", {"epoch": epoch})
 
 
 def _show(row: inbox.Message) -> Message:

@@ -272,7 +272,7 @@ async def _announce(
     console: Console, member: Member, asset: UUID, correlation: str, *, kind: str = "knowledge.changed"
 ) -> None:
     await console.nudge(KnowledgeUploaded(tenant=member.tenant, asset=asset), correlation)
-    await console.live.tell(member.tenant, kind, {"id": asset})
+    console.live.tell(member.tenant, kind, {"id": asset})
 
 
 def _title(form: UploadForm) -> str:

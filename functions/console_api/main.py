@@ -6,6 +6,7 @@ from functions.console_api.console import NAME, Console
 from shared.hosting import Function
 
 function = Function(NAME, opens=Console.open)
+function.when_closing(lambda console: console.closing.set())
 
 
 @function.serves

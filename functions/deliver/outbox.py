@@ -55,37 +55,32 @@ class Outbox:
     async def drain(self, tenant: UUID, conversation: UUID) -> None:
         """Sends part after part until none is due. Raises NotFound for a conversation that isn't the tenant's."""
         with telemetry.about(conversation=conversation):
-            while True:
-                claimed_at = time.monotonic()
-                async with self.store.tenant(tenant) as db:
-                    claimed = await parts.claim(db, conversation, reconcile_seconds=RECONCILE_SECONDS)
-                match claimed:
-                    case None:
-                        return
-                    case Wait(seconds):
-                        self._wake(tenant, conversation, seconds)
-                        return
-                    case Claim():
-                        await self._send(tenant, claimed, claimed_at)
+            async with self.store.tenant(tenant) as db:
+                claimed = await parts.claim(db, conversation, reconcile_seconds=RECONCILE_SECONDS)
+            while isinstance(claimed, Claim):
+                claimed = await self._send(tenant, claimed, time.monotonic())
+            if isinstance(claimed, Wait):
+                self._wake(tenant, conversation, claimed.seconds)
 
     async def join(self, tenant: UUID, channel: UUID) -> None:
         """Applies what the provider told to the parts that it speaks of."""
         async with self.store.tenant(tenant) as db:
             changed = await joining.join(db, channel)
         for part in changed:
-            await self._show(tenant, part.conversation, part.message, part.state)
+            self._show(tenant, part.conversation, part.message, part.state)
 
-    async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float) -> None:
-        log = telemetry.logger("deliver")
+    async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float) -> Claim | Wait | None:
+        """Calls the provider and records what came of it. Returns the next claim, taken in the same transaction."""
         with telemetry.about(correlation_id=claimed.correlation, part=claimed.part):
             outcome = await self._call(tenant, claimed, claimed_at)
             async with self.store.tenant(tenant) as db:
-                state = await self._record(tenant, claimed, outcome, db)
+                state = await self._record(claimed, outcome, db)
+                following = await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
             telemetry.PARTS.labels(claimed.kind, state).inc()
-            log.info(
-                "part", extra={"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
-            )
-        await self._show(tenant, claimed.conversation, claimed.message, state)
+            told = {"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
+            telemetry.logger("deliver").info("part", extra=told)
+        self._show(tenant, claimed.conversation, claimed.message, state)
+        return following
 
     async def _call(
         self, tenant: UUID, claimed: Claim, claimed_at: float
@@ -107,7 +102,7 @@ class Outbox:
             return outcome
 
     async def _record(
-        self, tenant: UUID, claimed: Claim, outcome: Sent | Later | Refused | ChannelRefused | Ambiguous, db: Db
+        self, claimed: Claim, outcome: Sent | Later | Refused | ChannelRefused | Ambiguous, db: Db
     ) -> parts.State:
         backoff = BACKOFF_SECONDS[min(claimed.attempts, len(BACKOFF_SECONDS)) - 1]
         match outcome:
@@ -136,9 +131,9 @@ class Outbox:
                 await parts.record_unknown(db, claimed, seconds=wait, reason=reason)
                 return "unknown"
 
-    async def _show(self, tenant: UUID, conversation: UUID, message: UUID, state: str) -> None:
+    def _show(self, tenant: UUID, conversation: UUID, message: UUID, state: str) -> None:
         data = {"conversation_id": conversation, "id": message, "status": state}
-        await self.live.tell(tenant, "message.status", data)
+        self.live.tell(tenant, "message.status", data)
 
     def _wake(self, tenant: UUID, conversation: UUID, seconds: float) -> None:
         """Comes back when the head is due. The tick would, too, but up to ten seconds later."""

@@ -51,11 +51,11 @@ class Workshop:
         async with self.store.tenant(tenant) as db:
             found = await knowledge.find(db, asset)
         if found is None:
-            await self.live.tell(tenant, "knowledge.removed", {"id": asset})
+            self.live.tell(tenant, "knowledge.removed", {"id": asset})
             return
         counted = {"position": found.position, "total": found.total}
         state = {"id": asset, "status": found.status, "dense": found.dense, "reason": found.reason}
-        await self.live.tell(tenant, "knowledge.changed", state | counted)
+        self.live.tell(tenant, "knowledge.changed", state | counted)
 
 
 function = Function("embed-chunk", opens=Workshop.open)

@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from functions.ingress_web.origins import ALLOWED
 from functions.ingress_web.web import NAME
 from shared import telemetry
-from shared.problems import answer
 
 CORRELATION = "xin.correlation"
 PREFLIGHT_SECONDS = 7200
@@ -26,7 +25,7 @@ class Edge:
         self._log = telemetry.logger(NAME)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request; an error that nobody expected is logged and becomes a 500."""
+        """Answers one request; an error that nobody expected is logged."""
         request = Request(scope)
         if request.method == "OPTIONS":
             await preflight(request)(scope, receive, send)
@@ -51,11 +50,8 @@ class Edge:
         ):
             try:
                 await self._site(scope, receive, send_on)
-            except Exception:
+            except Exception:  # it has been answered
                 self._log.exception("a bug")
-                if not status:
-                    mistake = answer(500, "This is our mistake, and it has been noted. Try again in a moment.")
-                    await mistake(scope, receive, send_on)
             route = getattr(scope.get("route"), "path", "-")
             took = round((time.monotonic() - started) * 1000, 1)
             extra = {"method": scope["method"], "route": route, "status": status, "ms": took}

@@ -6,6 +6,8 @@ from functions.ingress_web.web import NAME, Web
 from shared.hosting import Function
 
 function = Function(NAME, opens=Web.open)
+function.when_closing(lambda web: web.closing.set())
+function.when_closing(lambda web: web.closing.set())
 
 
 @function.serves

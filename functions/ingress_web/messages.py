@@ -91,7 +91,7 @@ async def post_message(request: Request, web: TheWeb, session: OwnSession, corre
     taken = await _store(web, session, posted, at, correlation)
     telemetry.logger("ingress-web").info("message", extra={"seq": taken.seq, "duplicate": taken.duplicate})
     if not taken.duplicate:
-        await _show(web, session, posted, taken, at)
+        _show(web, session, posted, taken, at)
     event = MessageReceived(tenant=session.tenant, conversation=taken.conversation, seq=taken.seq)
     await web.publisher.nudge(event, Context.start(SOURCE, correlation_id=correlation))
     return Stored(id=taken.message, seq=taken.seq, duplicate=taken.duplicate)
@@ -139,12 +139,10 @@ async def _store(web: Web, session: Session, posted: Posted, at: datetime, corre
         return await taking_in.store_message(db, session.tenant, session.channel, new, correlation=correlation)
 
 
-async def _show(web: Web, session: Session, posted: Posted, taken: Taken, at: datetime) -> None:
+def _show(web: Web, session: Session, posted: Posted, taken: Taken, at: datetime) -> None:
     """Before anybody is asked to answer, so that the question stands before its answer in the stream."""
     message = {"id": taken.message, "seq": taken.seq, "role": "customer", "text": posted.text}
     own = {**message, "at": at.isoformat(), "client_msg_id": posted.client_msg_id, "sources": []}
     shortened = {"conversation_id": taken.conversation, **message, "text": posted.text[:500]}
-    await web.show(
-        web.live.stream(session.tenant, taken.conversation, "message.created", own),
-        web.live.tell(session.tenant, "message.created", shortened),
-    )
+    web.live.stream(session.tenant, taken.conversation, "message.created", own)
+    web.live.tell(session.tenant, "message.created", shortened)

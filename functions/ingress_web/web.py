@@ -1,8 +1,8 @@
 """What ingress-web keeps open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -16,7 +16,6 @@ from shared.webhooks import IngressApp
 
 NAME = "ingress-web"
 SOURCE = f"/xin/{NAME}/web"
-SHOW_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,3 @@ class Web:
                 yield web
             finally:
                 web.closing.set()
-
-    async def show(self, *tellings: Awaitable[None]) -> None:
-        """Tells live streams. A Redis that hangs keeps no visitor waiting: what is shown stands in rows as well."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SHOW_SECONDS):
-                await asyncio.gather(*tellings)

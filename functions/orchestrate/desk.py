@@ -98,10 +98,16 @@ class Desk:
                 turns_in_flight=settings.turns_in_flight,
             )
 
-    async def turn(self, tenant: UUID, lease: Lease, holding: Holding, context: Context) -> Lease | None:
-        """Answers (after, n]. Returns the lease for what has come meanwhile, or None when nothing is left."""
-        async with self.store.tenant(tenant) as db:
-            found = await conversations.read_open(db, lease)
+    async def turn(
+        self, tenant: UUID, lease: Lease, found: Open | None, holding: Holding, context: Context
+    ) -> Lease | None:
+        """Answers (after, n], which is *found* where it was read already.
+
+        Returns the lease for what has come meanwhile, or None when nothing is left.
+        """
+        if found is None:
+            async with self.store.tenant(tenant) as db:
+                found = await conversations.read_open(db, lease)
         policy = Policy.model_validate(found.desk.policy or {})
         if (quiet := self._missing_quiet(policy, found)) > 0:
             await asyncio.sleep(quiet)
@@ -184,7 +190,7 @@ class Desk:
         composed = ReplyComposed(tenant=tenant, conversation=lease.conversation)
         await self.publisher.nudge(composed, context.follow(SOURCE))
         told = {"conversation_id": lease.conversation, "id": turn, "role": "bot", "text": reply.text[:500]}
-        await self.live.tell(tenant, "message.created", {**told, "outcome": reply.outcome, "status": reply.status})
+        self.live.tell(tenant, "message.created", {**told, "outcome": reply.outcome, "status": reply.status})
         return following
 
     def _speaker(self, tenant: UUID, lease: Lease, holding: Holding) -> Speak:
@@ -193,7 +199,7 @@ class Desk:
         async def speak(text: str) -> None:
             if not holding.lost:
                 said = {"epoch": lease.epoch, "n": lease.n, "text": text}
-                await self.live.stream(tenant, lease.conversation, "message.delta", said)
+                self.live.stream(tenant, lease.conversation, "message.delta", said)
 
         return speak
 

@@ -19,6 +19,7 @@ async def answer_what_is_open(desk: Desk, event: MessageReceived, context: Conte
     started = time.monotonic()
     async with desk.store.tenant(event.tenant) as db:
         lease = await leases.take(db, event.conversation, event=context.id)
+        found = await conversations.read_open(db, lease) if lease else None
         if lease is None:
             await conversations.must_exist(db, event.conversation)
     while lease is not None:
@@ -26,7 +27,8 @@ async def answer_what_is_open(desk: Desk, event: MessageReceived, context: Conte
             await desk.leave_to_another(event, lease, context)
             return
         async with Holding(desk.store, event.tenant, lease, event=context.id) as holding:
-            lease = await desk.turn(event.tenant, lease, holding, context)
+            lease = await desk.turn(event.tenant, lease, found, holding, context)
+            found = None
 
 
 handle = function.target()

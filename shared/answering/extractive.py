@@ -74,7 +74,7 @@ class Quote:
 
 def quote(question: str, passages: Sequence[Passage]) -> Quote | None:
     """The best one to three neighbouring sentences, at most 400 characters; None where no passage shares a word."""
-    read = [_Read.of(passage) for passage in passages]
+    read = [_read(f"{passage.title} {passage.place}", passage.text) for passage in passages]
     asked = _asked(question, read)
     if not asked:
         return None
@@ -114,11 +114,13 @@ class _Read:
     terms: frozenset[str]
     """Of the heading and every sentence."""
 
-    @classmethod
-    def of(cls, passage: Passage) -> "_Read":
-        heading = frozenset(content_words(f"{passage.title} {passage.place}"))
-        units = [_Unit(frozenset(content_words(s.text)), s.start, s.end) for s in sentences(passage.text)]
-        return cls(passage.text, heading, units, heading.union(*(u.terms for u in units)))
+
+@lru_cache(512)
+def _read(heading: str, text: str) -> _Read:
+    """Kept, as a few passages answer most questions."""
+    above = frozenset(content_words(heading))
+    units = [_Unit(frozenset(content_words(s.text)), s.start, s.end) for s in sentences(text)]
+    return _Read(text, above, units, above.union(*(u.terms for u in units)))
 
 
 @dataclass(frozen=True)

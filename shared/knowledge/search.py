@@ -11,6 +11,7 @@ import statistics
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, Self
 from uuid import UUID
 
@@ -198,8 +199,14 @@ def answerable(
     return Answerable(found, name, _confidence(found[0].coverage, scored))
 
 
+@lru_cache(maxsize=1024)
+def _words_of(passage: str) -> frozenset[str]:
+    """Kept, as a few passages answer most questions."""
+    return frozenset(content_words(passage))
+
+
 def _passage(scored: Scored, stored: StoredPassage, asked: set[str]) -> Passage:
-    said = set(content_words(indexed_text(stored.title, stored.place, stored.text)))
+    said = _words_of(indexed_text(stored.title, stored.place, stored.text))
     return Passage(
         chunk_id=stored.chunk,
         asset_id=stored.asset,

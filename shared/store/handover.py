@@ -38,7 +38,8 @@ RELEASE = """
 
 RESOLVE = """
     UPDATE conversations SET status = 'resolved', owner_id = NULL, epoch = epoch + 1,
-           lease_event = NULL, lease_beat = NULL, answered = last_in, human_through = seq, updated_at = clock_timestamp()
+           lease_event = NULL, lease_beat = NULL, answered = last_in, human_through = seq,
+           updated_at = clock_timestamp()
      WHERE id = %(conversation)s AND status <> 'resolved' AND last_in <= coalesce(%(seen)s, last_in) RETURNING epoch
 """
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import httpx
 
-from local.functions import running, server
+from local.functions import LOOPBACK, running
 from shared.answering.persona import Persona
 from shared.answering.policy.rules import Policy
 from shared.answering.turn import answer
@@ -23,6 +23,7 @@ from shared.answering.values import Ask
 from shared.knowledge.search import Searcher
 from shared.providers import telegram
 from shared.security.vault import Vault
+from shared.serving import server
 from shared.settings import Settings
 from shared.store import channels, conversations, leases, parts, taking_in, turns
 from shared.store.parts import Claim
@@ -129,7 +130,8 @@ async def main() -> None:
         stores = {r: await stack.enter_async_context(Store.open(settings, role=r, connections=12)) for r in roles}
         searcher = await stack.enter_async_context(Searcher.open(settings, stores["xin_orchestrate"]))
         client = await stack.enter_async_context(httpx.AsyncClient())
-        await stack.enter_async_context(running(server(Pipeline(stores, searcher, client, settings), settings.port)))
+        one = server(Pipeline(stores, searcher, client, settings), host=LOOPBACK, port=settings.port)
+        await stack.enter_async_context(running({}, settings, one))
         (HOME / "seed.json").write_text(json.dumps(json.loads((HOME / "bench-seed.json").read_text())))
         await asyncio.Event().wait()
 

@@ -57,7 +57,9 @@ async def running(settings: Settings, pace: Pace = QUICK) -> AsyncIterator[tuple
     """ingress-web under the path that one machine gives it; a Function of its own, so that tests may stop it."""
     own: Function[Web] = Function(function.name, opens=partial(Web.open, pace=pace))
     assert function._serves
+    assert function._when_closing
     own.serves(function._serves)
+    own.when_closing(function._when_closing)
     await own.start(settings)
 
     async def door(scope: Any, receive: Any, send: Any) -> None:

@@ -228,12 +228,12 @@ async def test_many(client: httpx.AsyncClient, shop: Shop, valkey: str) -> None:
 
 
 async def test_end(settings: Settings, house: House, client: httpx.AsyncClient) -> None:
-    """When the process is about to end, so do its streams, at once and in order."""
+    """When its server begins to stop, a stream ends at once and in order."""
     async with running(settings) as (url, function):
         visitor = await (await Shop.open(url, house)).visit(client)
         async with visitor.follow() as stream:
             await stream.named("ping")
-            await function.stop()
+            function.closes()
             async with asyncio.timeout(2):
                 while await stream.next():
                     pass

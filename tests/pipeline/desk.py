@@ -23,7 +23,9 @@ class Desk:
     def _pages(self, path: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = ""
         while cursor is not None:
-            answer = self.client.get(path, params={"limit": 100, **parameters, **({"cursor": cursor} if cursor else {})})
+            answer = self.client.get(
+                path, params={"limit": 100, **parameters, **({"cursor": cursor} if cursor else {})}
+            )
             assert answer.status_code == 200, answer.text
             page = answer.json()
             yield from page["items"]

@@ -54,7 +54,7 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            do_POST = _answer  # noqa: N815 - the standard library's name
+            do_POST = _answer
             provider = self
 
             def log_message(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""One part killed at a time: the broker, a Valkey, the object store, the functions, Postgres. Nothing acknowledged is lost."""
+"""One part killed at a time: functions, broker, a Valkey, object store, Postgres. Nothing acknowledged is lost."""
 
 import json
 import os
@@ -56,10 +56,13 @@ def _kill(product: Product, part: str) -> int:
 
 
 def _is_ready(product: Product) -> bool:
+    """The house says so, and the broker counts what waits in its Valkey."""
+    broker = json.loads((product.home / "ports.json").read_text())["broker"]
     try:
-        return httpx.get(f"{product.url}/readyz", timeout=5).status_code == 200
+        answers = [httpx.get(url, timeout=5) for url in (f"{product.url}/readyz", f"http://127.0.0.1:{broker}/metrics")]
     except httpx.TransportError:
         return False
+    return all(answer.status_code == 200 for answer in answers)
 
 
 def _back(product: Product, part: str, dead: int) -> None:
@@ -140,7 +143,7 @@ def test_object_store(house: House) -> None:
 
 
 def test_postgres(house: House) -> None:
-    """While Postgres is away a webhook is 503, so that the provider comes again; then it is taken, and answered once."""
+    """While Postgres is away a webhook is 503 and the provider comes again; then it is taken, and answered once."""
     product = house.product
     customers = house.customers()
     updates = [customer.update(HOURS) for customer in customers]

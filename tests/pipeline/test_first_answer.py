@@ -19,9 +19,7 @@ NONSENSE = ["آیا پنگوئن‌ها در قطب شمال سفینه می‌�
 
 @pytest.mark.parametrize("kind", ["telegram", "bale"])
 @pytest.mark.parametrize(("question", "fact"), QUESTIONS)
-def test_messenger(
-    product: Product, provider: Provider, desk: Desk, kind: str, question: str, fact: str
-) -> None:
+def test_messenger(product: Product, provider: Provider, desk: Desk, kind: str, question: str, fact: str) -> None:
     """A question in Persian or English is answered from the seeded documents, once, with the sources on record."""
     customer = provider.customer(product.channel(kind))
 

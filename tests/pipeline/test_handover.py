@@ -62,7 +62,9 @@ def test_reply_to_messenger(customer: Customer, desk: Desk) -> None:
     assert said.status_code in (200, 201, 202)
     until(lambda: "سلام، من سپیده هستم." in customer.heard, "the operator's words")
     assert desk.conversation_of(customer)["status"] == "human"
-    until(lambda: desk.messages(conversation, "operator")[0]["status"] == "accepted", "the mark on the operator's message")
+    until(
+        lambda: desk.messages(conversation, "operator")[0]["status"] == "accepted", "the mark on the operator's message"
+    )
     assert customer.heard.count("سلام، من سپیده هستم.") == 1
 
 

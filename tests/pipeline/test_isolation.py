@@ -68,7 +68,10 @@ def test_actions(desk: Desk, neighbour: Neighbour, customer: Customer) -> None:
     ours = neighbour.desk
 
     answers = [
-        *(ours.client.post(f"/conversations/{conversation['id']}/{verb}") for verb in ("takeover", "release", "resolve")),
+        *(
+            ours.client.post(f"/conversations/{conversation['id']}/{verb}")
+            for verb in ("takeover", "release", "resolve")
+        ),
         ours.client.post(f"/conversations/{conversation['id']}/messages", json={"text": "من همسایه‌ام"}),
         ours.client.get(f"/conversations/{conversation['id']}/messages"),
         ours.client.get(f"/turns/{turn}"),

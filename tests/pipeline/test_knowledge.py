@@ -147,7 +147,7 @@ def test_deleted(product: Product, provider: Provider, desk: Desk) -> None:
     [
         pytest.param("empty.md", b"", id="empty"),
         pytest.param("blank.md", b" \n\t\n", id="blank"),
-        pytest.param("marks.md", "# \n\n---\n\n***\n".encode(), id="nothing to read"),
+        pytest.param("marks.md", b"# \n\n---\n\n***\n", id="nothing to read"),
         pytest.param("photo.md", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4, id="a picture named Markdown"),
         pytest.param("page.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", id="a broken PDF"),
         pytest.param("noise.txt", bytes(range(256)) * 40, id="noise named text"),

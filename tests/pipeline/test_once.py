@@ -7,6 +7,7 @@ import httpx
 from tests.pipeline.desk import Desk
 from tests.pipeline.provider import Provider
 from tests.pipeline.waiting import until
+from tests.pipeline.widget import Visitor
 from tests.product import Product
 
 HOURS, DELIVERY = "ساعت کاری شما چیست؟", "ارسال به شهرهای دیگر چند روز طول می‌کشد؟"
@@ -47,8 +48,6 @@ def test_same_update_after_reply(product: Product, provider: Provider, desk: Des
 
 def test_same_widget_message(product: Product) -> None:
     """A widget that sends a message again under the same client_msg_id is told so, and gets one answer."""
-    from tests.pipeline.widget import Visitor
-
     visitor = Visitor.arrive(product.channel("web"), product.url)
     posted = {"client_msg_id": "again-1", "type": "text", "text": HOURS}
 

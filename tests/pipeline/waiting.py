@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], what: str, *, seconds: float = 20) -> T:
+def until(look: Callable[[], T | None], what: str, *, seconds: float = 20) -> T:
     """The first answer of *look* that counts as true. Fails the test, naming *what*, when none comes in time."""
     limit = time.monotonic() + seconds
     while not (found := look()):

@@ -1,0 +1,130 @@
+"""The two doors of one machine: what the world may reach, and what only events may."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from local.demo.seed import Demo
+from local.simulator.app import Simulator
+from shared.hosting import Function
+
+ROOT = Path(__file__).parents[1]
+NOT_NEEDED_TO_ANSWER = {"objects", "embeddings"}
+
+
+class Readiness:
+    """Whether customers are answered: every part of every function, each asked in the loop that it lives in."""
+
+    def __init__(self, homes: Mapping[Function[Any], asyncio.AbstractEventLoop | None], sink: str) -> None:
+        """*homes*: a function's loop, None for the loop that asks; *sink*: the broker's address."""
+        self._homes = homes
+        self._broker = urljoin(sink, "/healthz")
+
+    async def parts(self) -> dict[str, str]:
+        """`<function>.<part>`, and `broker`: "ok", or what is wrong."""
+        functions = list(self._homes)
+        answers = await asyncio.gather(*(self._ask(function) for function in functions))
+        found = {"broker": await self._ask_broker()}
+        for function, parts in zip(functions, answers, strict=True):
+            found |= {f"{function.name}.{part}": state for part, state in parts.items()}
+        return found
+
+    async def _ask(self, function: Function[Any]) -> dict[str, str]:
+        loop = self._homes[function]
+        if loop is None:
+            return await function.ready()
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(function.ready(), loop))
+
+    async def _ask_broker(self) -> str:
+        try:
+            async with httpx.AsyncClient(timeout=3) as client:
+                answer = await client.get(self._broker)
+        except httpx.TransportError as problem:
+            return type(problem).__name__
+        return "ok" if answer.is_success else f"status {answer.status_code}"
+
+
+class PublicDoor:
+    """ASGI: `/fn/<function>/…`, `/api/…`, static files, the demo, health and metrics."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function[Any]],
+        readiness: Readiness,
+        demo: Demo,
+        simulator: Simulator,
+    ) -> None:
+        self._functions = functions
+        self._readiness = readiness
+        self._demo = demo
+        self._simulator = simulator
+        self._static = {
+            "/console": StaticFiles(directory=ROOT / "console" / "dist", html=True, check_dir=False),
+            "/widget": StaticFiles(directory=ROOT / "widget" / "dist", html=True, check_dir=False),
+            "/demo": StaticFiles(directory=ROOT / "widget" / "dist" / "demo", html=True, check_dir=False),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Finds whose path it is."""
+        if scope["type"] != "http":
+            return
+        application, prefix = await self._find(scope["path"], scope["query_string"].decode("latin-1"))
+        inner = {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
+        await application(inner, receive, send)
+
+    async def _find(self, path: str, query: str) -> tuple[ASGIApp, str]:
+        first, _, rest = path.lstrip("/").partition("/")
+        if first == "fn":
+            name = rest.partition("/")[0]
+            if name in self._functions:
+                return self._functions[name], f"/fn/{name}"
+        if first == "api":
+            return self._functions["console-api"], ""
+        if first == "sim":
+            return self._simulator.demo, ""
+        if path == "/demo/config.json":
+            return JSONResponse(self._demo.channel("web")), ""
+        if path in ("/", "/console", "/widget", "/demo"):
+            return RedirectResponse({"/": "/demo/"}.get(path, f"{path}/") + (f"?{query}" if query else "")), ""
+        if path == "/embed.js":
+            return self._static["/widget"], ""
+        if f"/{first}" in self._static:
+            return self._static[f"/{first}"], f"/{first}"
+        return await self._own(path), ""
+
+    async def _own(self, path: str) -> Response:
+        match path:
+            case "/healthz":
+                return PlainTextResponse("ok")
+            case "/metrics":
+                return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+            case "/readyz":
+                parts = await self._readiness.parts()
+                needed = {
+                    part: state for part, state in parts.items() if part.rpartition(".")[2] not in NOT_NEEDED_TO_ANSWER
+                }
+                return JSONResponse(parts, 200 if set(needed.values()) == {"ok"} else 503)
+        return PlainTextResponse("Not found", 404)
+
+
+class PrivateDoor:
+    """ASGI: `/<function>/…` for the functions that take events."""
+
+    def __init__(self, functions: Mapping[str, Function[Any]]) -> None:
+        self._functions = functions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Finds whose path it is."""
+        if scope["type"] != "http":
+            return
+        name = scope["path"].lstrip("/").partition("/")[0]
+        found: ASGIApp = self._functions.get(name, PlainTextResponse("Not found", 404))
+        await found({**scope, "root_path": f"/{name}"}, receive, send)
