@@ -29,6 +29,8 @@ from shared.serving import Server, server
 from shared.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+SWITCH_SECONDS = 0.001
+"""How soon the thread that takes messages in gets the interpreter from the one that answers them."""
 PUBLIC = ("ingress-telegram", "ingress-whatsapp", "ingress-instagram", "ingress-web", "console-api")
 PRIVATE = ("orchestrate", "embed-chunk", "deliver", "automation-tick")
 
@@ -94,6 +96,7 @@ async def running(functions: Mapping[str, Function[Any]], settings: Settings, *s
 
 async def main() -> None:
     """Runs until SIGTERM or SIGINT."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

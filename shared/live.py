@@ -15,6 +15,8 @@ from shared import telemetry
 from shared.settings import Settings
 
 EVERY_STREAM = "tenants/*"
+GATHER_SECONDS = 0.01
+"""What is said within such a moment goes out together."""
 TENANT_ENTRIES = 10_000
 CONVERSATION_ENTRIES = 500
 CONVERSATION_SECONDS = 86_400
@@ -149,6 +151,7 @@ class Live:
         from redis.exceptions import RedisError
 
         while self._unsaid:
+            await asyncio.sleep(GATHER_SECONDS)
             said, self._unsaid = self._unsaid, []
             try:
                 await self._add(said)

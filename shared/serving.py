@@ -34,7 +34,9 @@ class Server(uvicorn.Server):
             yield
 
 
-def server(app: Any, *, host: str, port: int, closing: Sequence[Callable[[], None]] = (), alone: bool = False) -> Server:
+def server(
+    app: Any, *, host: str, port: int, closing: Sequence[Callable[[], None]] = (), alone: bool = False
+) -> Server:
     """For one ASGI application. *alone*: the process is its own, with its lifespan and signals."""
     config = uvicorn.Config(
         app,
@@ -44,6 +46,7 @@ def server(app: Any, *, host: str, port: int, closing: Sequence[Callable[[], Non
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=STOP_SECONDS,
         backlog=2048,
     )

@@ -7,7 +7,6 @@ from shared.hosting import Function
 
 function = Function(NAME, opens=Web.open)
 function.when_closing(lambda web: web.closing.set())
-function.when_closing(lambda web: web.closing.set())
 
 
 @function.serves

@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -17,8 +17,8 @@ from shared import telemetry
 from shared.answering.model import Models
 from shared.answering.persona import Persona
 from shared.answering.policy.rules import Policy
-from shared.answering.turn import answer
-from shared.answering.values import Ask, Reply, Said, Speak
+from shared.answering.turn import EXTRACTIVE, answer
+from shared.answering.values import Ask, Reply, Said, Search, Speak
 from shared.errors import XinError
 from shared.knowledge.search import Searcher
 from shared.live import Live
@@ -35,6 +35,8 @@ from shared.store.turns import NewTurn
 BEAT_SECONDS = 5
 QUIET_SECONDS = 5.0
 """A policy may wait for quiet before it answers a burst, but no longer than this."""
+SINGLE_MESSAGES = 5
+"""Of a burst that as a whole found nothing, so many are looked up one by one."""
 SOURCE = "/xin/orchestrate"
 
 
@@ -149,15 +151,17 @@ class Desk:
         try:
             crowded = self.busy[tenant] > self.turns_in_flight  # then no model: the house must not fill with one tenant
             model = None if crowded else await self.endpoints.of(tenant)
-            return await answer(
+            search = self.searcher.of(tenant, desk.brand)
+            reply = await answer(
                 ask,
-                search=self.searcher.of(tenant, desk.brand),
+                search=search,
                 model=model,
                 now=datetime.now(UTC),
                 speak=self._speaker(tenant, lease, holding) if desk.kind == "web" else None,
                 stop=lambda: holding.lost,
                 models=self.models,
             )
+            return await _answer_to_one(ask, found, search) or reply if _hides_a_question(reply, found) else reply
         finally:
             self.busy[tenant] -= 1
             if not self.busy[tenant]:
@@ -208,3 +212,20 @@ class Desk:
         """Seconds until the customer has been quiet for as long as the policy wants."""
         wanted = min(policy.quiet_ms / 1000, QUIET_SECONDS)
         return wanted - min(message.age_seconds for message in found.waiting) if wanted else 0
+
+
+def _hides_a_question(reply: Reply, found: Open) -> bool:
+    """Whether words alone found nothing in a burst as a whole. A model that read it and passed has understood it."""
+    read = any(rung.outcome == "no_answer" and rung.model != EXTRACTIVE for rung in reply.trace.rungs)
+    return reply.outcome == "abstained" and len(found.waiting) > 1 and not read
+
+
+async def _answer_to_one(ask: Ask, found: Open, search: Search) -> Reply | None:
+    """The answer to the newest message of a burst that has one by itself: «ببخشید», «یه سوال داشتم» stood around it."""
+    said = [Said("customer", message.text) for message in found.waiting]
+    for place in list(range(len(said)))[: -SINGLE_MESSAGES - 1 : -1]:
+        alone = replace(ask, question=said[place].text, history=(*ask.history, *said[:place]))
+        reply = await answer(alone, search=search, model=None, now=datetime.now(UTC))
+        if reply.outcome == "answered":
+            return reply
+    return None

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
+from pydantic import SecretStr
 
+from local.machine.schema import DatabaseUrls
 from shared.settings import Settings
 from tests.conftest import PostgresServer
 from tests.ingress_web.conftest import running
@@ -220,13 +223,25 @@ async def test_too_fast(visitor: Visitor) -> None:
 
 async def test_database_away(settings: Settings, postgres: PostgresServer, client: httpx.AsyncClient) -> None:
     """While the database is away every call is 503, so that the widget comes again."""
-    nowhere = settings.model_copy(update={"database_url": type(settings.database_url)("postgresql://127.0.0.1:9/xin")})
+    nowhere = settings.model_copy(update={"database_url": SecretStr("postgresql://127.0.0.1:9/xin")})
     async with running(nowhere) as (url, _):
         headers = {"Origin": ORIGIN, "Authorization": "Bearer st_x"}
         body = {"client_msg_id": "1", "text": "سلام"}
         answer = await client.post(f"{url}/conversations/{uuid4()}/messages", json=body, headers=headers)
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
+
+
+async def test_bug(settings: Settings, database: DatabaseUrls, client: httpx.AsyncClient) -> None:
+    """A mistake of ours is a problem document like every other error, and tells nothing of what it was."""
+    async with await psycopg.AsyncConnection.connect(database.owner) as owner:
+        await owner.execute("SET ROLE xin_definer")
+        await owner.execute("REVOKE EXECUTE ON FUNCTION resolve_channel(uuid) FROM xin_ingress")
+    async with running(settings.model_copy(update={"database_url": SecretStr(database.app)})) as (url, _):
+        answer = await client.post(f"{url}/sessions", json={"widget_id": str(uuid4())}, headers={"Origin": ORIGIN})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "resolve_channel" not in answer.text
 
 
 async def mark_read(visitor: Visitor, seq: object) -> httpx.Response:

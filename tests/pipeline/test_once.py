@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.pipeline.desk import Desk
 from tests.pipeline.provider import Provider
@@ -78,3 +79,27 @@ def test_burst(product: Product, provider: Provider, desk: Desk) -> None:
     assert [m["text"] for m in desk.messages(conversation, "customer")] == texts
     assert 1 <= len(customer.heard) <= 5
     assert "شنبه تا چهارشنبه" in customer.heard[-1]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param(["سلام", "ببخشید", "یه سوال داشتم", "درباره فروشگاه", HOURS], id="question last"),
+        pytest.param(["سلام", "خوبید؟", "یه سوال", HOURS, "ممنون"], id="thanks last"),
+    ],
+)
+def test_burst_in_one_turn(product: Product, provider: Provider, desk: Desk, texts: list[str]) -> None:
+    """A question among the small talk of a burst is answered when one turn covers them all."""
+    customer = provider.customer(product.channel("telegram"))
+    customer.write("سلام")
+    until(lambda: customer.heard, "the greeting")
+    conversation = desk.conversation_of(customer)["id"]
+    assert desk.client.post(f"/conversations/{conversation}/takeover").is_success  # so that all five wait together
+    for text in texts:
+        customer.write(text)
+
+    assert desk.client.post(f"/conversations/{conversation}/release").is_success
+
+    until(lambda: len(customer.heard) == 2, "the reply")
+    assert "شنبه تا چهارشنبه" in customer.heard[1]
+    assert desk.is_covered(conversation)

@@ -215,10 +215,10 @@ CREATE TABLE messages (
   UNIQUE (channel_id, provider_id),
   UNIQUE (conversation_id, seq),
   FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id) ON DELETE CASCADE,
-  FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id) ON DELETE CASCADE,
   FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id) ON DELETE SET NULL (turn_id),
   FOREIGN KEY (tenant_id, author_id) REFERENCES users (tenant_id, id) ON DELETE SET NULL (author_id)
 );
+COMMENT ON COLUMN messages.channel_id IS 'The conversation''s. No key of its own: every message of a channel would lock that one row.';
 COMMENT ON COLUMN messages.sent_at IS 'The provider''s clock; created_at is ours.';
 
 CREATE TABLE provider_events (
@@ -267,7 +267,6 @@ CREATE TABLE outbound_parts (
   UNIQUE (tenant_id, id),
   UNIQUE (conversation_id, seq, ordinal),
   FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, id) ON DELETE CASCADE,
-  FOREIGN KEY (tenant_id, channel_id) REFERENCES channels (tenant_id, id) ON DELETE CASCADE,
   FOREIGN KEY (tenant_id, message_id) REFERENCES messages (tenant_id, id) ON DELETE CASCADE,
   FOREIGN KEY (tenant_id, turn_id) REFERENCES turns (tenant_id, id) ON DELETE CASCADE
 );
