@@ -11,7 +11,7 @@ STOP_SECONDS = 4
 
 
 class Server(uvicorn.Server):
-    """A server that says that it closes. *own_signals*: it stops at SIGTERM by itself, as the only one in its process."""
+    """A server that says that it closes. *own_signals*: it minds SIGTERM itself, as the only one in its process."""
 
     def __init__(self, config: uvicorn.Config, *, closing: Sequence[Callable[[], None]], own_signals: bool) -> None:
         super().__init__(config)

@@ -1,5 +1,6 @@
 """What a visitor writes, what was said so far, and how far they have read."""
 
+import asyncio
 import math
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -7,11 +8,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, field_validator
+from redis.exceptions import RedisError
 
 from events import Context, MessageReceived, StatusReceived
 from functions.ingress_web.asking import Correlation, OwnSession, TheWeb, read_json
 from functions.ingress_web.rates import Allowance
-from functions.ingress_web.web import SOURCE, Web
+from functions.ingress_web.web import NAME, SOURCE, Web
 from shared import telemetry
 from shared.problems import Refused
 from shared.providers.web import WidgetMessage, incoming
@@ -26,6 +28,7 @@ TEXT_CHARACTERS = 4000
 LARGEST_SEQ = 2**62
 PER_SESSION = (Allowance(20, 2),)
 """Ten a second on average: people send three lines at once."""
+SHOW_SECONDS = 1
 
 
 class Posted(WidgetMessage):
@@ -89,9 +92,9 @@ async def post_message(request: Request, web: TheWeb, session: OwnSession, corre
         raise Refused(429, "Too many messages at once. Wait a moment and send it again.", headers=retry)
     at = datetime.now(UTC)
     taken = await _store(web, session, posted, at, correlation)
-    telemetry.logger("ingress-web").info("message", extra={"seq": taken.seq, "duplicate": taken.duplicate})
+    telemetry.logger(NAME).info("message", extra={"seq": taken.seq, "duplicate": taken.duplicate})
     if not taken.duplicate:
-        _show(web, session, posted, taken, at)
+        await _show(web, session, posted, taken, at)
     event = MessageReceived(tenant=session.tenant, conversation=taken.conversation, seq=taken.seq)
     await web.publisher.nudge(event, Context.start(SOURCE, correlation_id=correlation))
     return Stored(id=taken.message, seq=taken.seq, duplicate=taken.duplicate)
@@ -139,10 +142,17 @@ async def _store(web: Web, session: Session, posted: Posted, at: datetime, corre
         return await taking_in.store_message(db, session.tenant, session.channel, new, correlation=correlation)
 
 
-def _show(web: Web, session: Session, posted: Posted, taken: Taken, at: datetime) -> None:
-    """Before anybody is asked to answer, so that the question stands before its answer in the stream."""
+async def _show(web: Web, session: Session, posted: Posted, taken: Taken, at: datetime) -> None:
+    """Before the visitor is answered and anybody is asked to answer: a question stands in the stream before its answer.
+
+    A Redis that is away or hangs keeps nobody waiting: the message stands in its row.
+    """
     message = {"id": taken.message, "seq": taken.seq, "role": "customer", "text": posted.text}
-    own = {**message, "at": at.isoformat(), "client_msg_id": posted.client_msg_id, "sources": []}
     shortened = {"conversation_id": taken.conversation, **message, "text": posted.text[:500]}
-    web.live.stream(session.tenant, taken.conversation, "message.created", own)
     web.live.tell(session.tenant, "message.created", shortened)
+    own = {**message, "at": at.isoformat(), "client_msg_id": posted.client_msg_id, "sources": []}
+    try:
+        async with asyncio.timeout(SHOW_SECONDS):
+            await web.live.deliver(session.tenant, taken.conversation, "message.created", own)
+    except (RedisError, OSError) as problem:
+        telemetry.logger(NAME).warning("nothing shown live", extra={"reason": type(problem).__name__})

@@ -58,7 +58,8 @@ RULES = [
     ),
     Rule(
         "a claim asks who may speak", parts, "HEAD",
-        "(%(status)s IN ('bot', 'waiting') AND p.seq > %(human_through)s)", "%(human_through)s >= 0 AND %(status)s <> ''",
+        "(%(status)s IN ('bot', 'waiting') AND p.seq > %(human_through)s)",
+        "%(human_through)s >= 0 AND %(status)s <> ''",
         (*TURN, *SENT_PERHAPS, "takeover", "sender 0 claims"),
     ),
     Rule(
@@ -67,12 +68,14 @@ RULES = [
          "sender 0 claims"),
     ),
     Rule(
-        "one send slot a conversation", parts, "HOLD", "send_part = %(part)s", "send_part = CASE WHEN %(part)s IS NULL THEN id END",
+        "one send slot a conversation", parts, "HOLD",
+        "send_part = %(part)s", "send_part = CASE WHEN %(part)s IS NULL THEN id END",
         (*TURN, "the customer writes", "holder 0 is asked by the newest event", "holder 0 commits and lets go",
          "sender 0 claims", "sender 1 claims"),
     ),
     Rule(
-        "a resend that is refused stays doubtful", parts, "LATER", "CASE WHEN ambiguous = 0 THEN 'queued' ELSE 'unknown' END", "'queued'",
+        "a resend that is refused stays doubtful", parts, "LATER",
+        "CASE WHEN ambiguous = 0 THEN 'queued' ELSE 'unknown' END", "'queued'",
         (*TURN, *SENT_PERHAPS, "sender 0 claims", "sender 0 calls: later", "sender 0 records", "takeover", "release",
          ASKED, "holder 0 commits"),
     ),

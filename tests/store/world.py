@@ -245,7 +245,7 @@ class World:
                     self.holders[i] = None
                     return
                 holder.committed = True
-                assert before["status"] in ("bot", "waiting"), "a turn is committed while a person owns the conversation"
+                assert before["status"] in ("bot", "waiting"), "a turn is committed under a person"
                 assert self.word <= holder.lease.after or self.word < await self._first_in(db, holder.lease), (
                     "the bot answers what is older than the operator's last word"
                 )
