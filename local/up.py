@@ -91,6 +91,7 @@ class Machine:
             passwords = {role: self._home.secret(f"postgres {role}") for role in (schema.OWNER, schema.APP)}
             urls = await schema.provision(server, database="xin", passwords=passwords)
         await self._migrate(urls)
+        await schema.let_go(server)
         settings["DATABASE_URL"] = urls.app
 
     async def _migrate(self, urls: schema.DatabaseUrls) -> None:

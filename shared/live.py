@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from shared import telemetry
 from shared.settings import Settings
 
 EVERY_STREAM = "tenants/*"
+CLOSE_SECONDS = 1
 GATHER_SECONDS = 0.01
 """What is said within such a moment goes out together."""
 TENANT_ENTRIES = 10_000
@@ -66,6 +68,9 @@ class Live:
         try:
             yield live
         finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await live.said()
             for task in filter(None, (live._waker, live._teller)):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
@@ -81,6 +86,11 @@ class Live:
         """To the conversation's widget, where what is lost is no message: a sentence of an answer, a sign of typing."""
         name = conversation_stream(tenant, conversation)
         self._soon(_Entry(name, kind, data, CONVERSATION_ENTRIES, CONVERSATION_SECONDS))
+
+    async def said(self) -> None:
+        """Returns when all that was told so far has gone out, or was given up."""
+        if self._teller is not None:
+            await asyncio.wait([self._teller])
 
     async def deliver(self, tenant: UUID, conversation: UUID, kind: str, data: dict[str, Any]) -> None:
         """To the conversation's widget, a message, behind all that was streamed before. Raises RedisError, OSError."""
@@ -123,6 +133,10 @@ class Live:
         entries = await self._redis.xrange(stream, min=f"({after}", count=100)
         return [(entry, fields["kind"], json.loads(fields["data"])) for entry, fields in entries]
 
+    def _wake_all(self) -> None:
+        for added in chain.from_iterable(self._waiting.values()):
+            added.set()
+
     async def _wake(self) -> None:
         from redis.exceptions import RedisError
 
@@ -130,11 +144,13 @@ class Live:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as names:
                     await names.psubscribe(EVERY_STREAM)
+                    self._wake_all()  # what was said before this moment has no name to wake by
                     async for message in names.listen():
                         for added in self._waiting.get(message["channel"], ()):
                             added.set()
             except (RedisError, OSError) as problem:
                 self._log.warning("nothing heard live", extra={"reason": type(problem).__name__})
+                self._wake_all()
                 await asyncio.sleep(1)
 
     async def ping(self) -> None:

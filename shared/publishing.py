@@ -5,6 +5,7 @@ docs/decisions).
 """
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
+INSISTING_ATTEMPTS = 6
+"""Of a nudge that the caller doesn't wait for: some 12 s, so that a broker that starts again is found at once."""
+INSISTING = 1000
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 10
 CONNECTIONS = 64
@@ -30,6 +34,7 @@ class Publisher:
         self._sink = sink
         self._function = function
         self._opened: ClientSession | None = None
+        self._insisting: set[asyncio.Task[None]] = set()
 
     @classmethod
     def of(cls, settings: Settings, function: str) -> Self:
@@ -39,8 +44,27 @@ class Publisher:
 
     async def publish(self, event: Event, context: Context) -> None:
         """Returns when the broker has the event. Raises Retryable when it would not take it, three times asked."""
+        await self._insist(event, context, attempts=ATTEMPTS)
+
+    async def nudge(self, event: Event, context: Context) -> None:
+        """Asks once. Should the broker be away, goes on asking behind the caller's back; the tick is the net."""
+        try:
+            await self._insist(event, context, attempts=1)
+        except Retryable as problem:
+            telemetry.logger(self._function).warning(str(problem))
+            if len(self._insisting) < INSISTING:
+                task = asyncio.create_task(self._quietly(event, context))
+                self._insisting.add(task)
+                task.add_done_callback(self._insisting.discard)
+
+    async def _quietly(self, event: Event, context: Context) -> None:
+        await asyncio.sleep(PAUSE_SECONDS)
+        with suppress(Retryable):
+            await self._insist(event, context, attempts=INSISTING_ATTEMPTS)
+
+    async def _insist(self, event: Event, context: Context, *, attempts: int) -> None:
         headers, body = to_http(event, context)
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             if attempt:
                 await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
             status, reason = await self._post(headers, body)
@@ -51,15 +75,6 @@ class Publisher:
                 break
         telemetry.PUBLISHED.labels(self._function, "refused").inc()
         raise Retryable(f"the broker did not take {event.type}: {reason}")
-
-    async def nudge(self, event: Event, context: Context) -> bool:
-        """Like publish, but a broker that is away is only logged: the tick finds what stayed open."""
-        try:
-            await self.publish(event, context)
-        except Retryable as problem:
-            telemetry.logger(self._function).warning(str(problem))
-            return False
-        return True
 
     async def _post(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         """The broker's status, or 0 and why there is none."""
@@ -81,5 +96,7 @@ class Publisher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for task in self._insisting:
+            task.cancel()
         if self._opened is not None:
             await self._opened.close()

@@ -24,6 +24,8 @@ from shared.store.work import Due
 SOURCE = "/xin/automation-tick"
 LIMIT = 500
 PRUNE_SECONDS = 3600
+PATIENCE_SECONDS = 30
+"""A message that nobody took for so long is nudged. The first look after a start has none: who had it may be gone."""
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Rounds:
 
     store: Store
     publisher: Publisher
+    patience_seconds: float = 0
     pruned_at: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -46,7 +49,8 @@ class Rounds:
 
     async def nudge_open_work(self) -> None:
         """One look; one event for each thing that stayed open. Raises Retryable when the broker is away."""
-        due = await work.due(self.store, limit=LIMIT)
+        due = await work.due(self.store, limit=LIMIT, patience_seconds=self.patience_seconds)
+        self.patience_seconds = PATIENCE_SECONDS
         self._raise_alarm([item for item in due if item.kind == "unanswered"])
         for item in due:
             if item.kind == "rule":

@@ -56,7 +56,8 @@ _MEANT = (
 """Small words that ask for something: search leaves them out as too common."""
 _FILLERS = """
     بدید بدین بده بدهید بدم می‌خواهم میخوام می‌خوام خواستم بدونم بدانم بفرستید بگین بگید بگویید طول می‌کشد می‌کشه میکشه لازم
-    want know need tell give get take long like
+    بدهم بدهیم می‌توانم می‌توانیم می‌تونم میتونم می‌شود می‌شه میشه فرصت دارم
+    want know need tell give get take long like policy can
     """
 """What a question is wrapped in."""
 

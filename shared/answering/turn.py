@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from shared.answering import extractive
+from shared.answering.asked import asked_for
 from shared.answering.ladder import Climbed, Voice, climb
 from shared.answering.model import ModelEndpoint, Models
 from shared.answering.persona import Persona, Wording
@@ -101,7 +102,7 @@ class _Turn:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.limits.search):
-                found = await search(self.ask.question, self.ask.history, limit)
+                found = await search(asked_for(self.ask.question), self.ask.history, limit)
         except TimeoutError:
             self.failures.append("search: timeout")
             return None
@@ -140,7 +141,7 @@ class _Turn:
         """The answer without a model, in the persona's frame; None where no sentence fits well enough."""
         began = time.monotonic()
         ask = self.ask
-        quoted = extractive.quote(ask.question, passages)
+        quoted = extractive.quote(asked_for(ask.question), passages)
         self.support = quoted.support if quoted else 0.0
         text = ""
         if quoted and _fits(quoted.support, self.confidence, ask.policy):

@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 
 from shared.store.tenancy import Db, Store, one
 
-DUE = "SELECT kind, tenant_id AS tenant, id, since FROM due_work(%s)"
+DUE = "SELECT kind, tenant_id AS tenant, id, since FROM due_work(%s, make_interval(secs => %s))"
 
 BELONGS = "SELECT 1 FROM conversations WHERE id = %s"
 
@@ -24,11 +24,11 @@ class Due:
     since: datetime
 
 
-async def due(store: Store, *, limit: int) -> list[Due]:
-    """The oldest *limit* of each kind. Raises DatabaseAway."""
+async def due(store: Store, *, limit: int, patience_seconds: float) -> list[Due]:
+    """The oldest *limit* of each kind; a message counts when it has waited so long. Raises DatabaseAway."""
     async with store.connection() as db:
         cursor = db.cursor(row_factory=class_row(Due))
-        await cursor.execute(DUE, (limit,))
+        await cursor.execute(DUE, (limit, patience_seconds))
         return await cursor.fetchall()
 
 

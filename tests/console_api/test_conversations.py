@@ -88,6 +88,7 @@ async def test_reply(shop: Shop, broker: Broker, console: Console, conversation:
     shown = (await shop.viewer.get(f"/conversations/{conversation}")).json()
     assert (shown["status"], shown["owner_name"], shown["unread"]) == ("human", "operator یک", 0)
     assert len(broker.of_type("reply.composed.v1", conversation)) == 1
+    await console.live.said()
     heard = await console.live.read(tenant_stream(shop.tenant), before, wait_seconds=0)
     assert [kind for _, kind, _ in heard] == ["message.created", "conversation.updated"]
     assert heard[0][2]["text"] == "در راه است."
@@ -171,6 +172,7 @@ async def test_widget_is_told(shop: Shop, ingress: Store, console: Console) -> N
     await shop.operator.post(f"/conversations/{taken.conversation}/takeover")
     await shop.operator.post(f"/conversations/{taken.conversation}/release")
 
+    await console.live.said()
     heard = await console.live.read(stream, "0-0", wait_seconds=0)
     assert [(kind, data) for _, kind, data in heard] == [("message.retracted", {"epoch": 1})]
 

@@ -209,6 +209,7 @@ async def test_no_token_in_errors(api, client, caplog, kind, answer):
     No exception, nor what hangs on to it, no log and no repr has the token, even where the provider repeats it.
     """
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="httpx")
     api.script = [answer]
     out = sender(kind, api, client)
 

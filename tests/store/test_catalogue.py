@@ -37,7 +37,7 @@ HARM = [
     ("functions", "ALTER FUNCTION prune() RESET search_path"),
     ("functions", "ALTER FUNCTION prune() SET search_path = pg_temp, public"),
     ("functions", "ALTER FUNCTION prune() OWNER TO xin_owner"),
-    ("functions", "ALTER FUNCTION due_work(integer) SECURITY INVOKER"),
+    ("functions", "ALTER FUNCTION due_work(integer, interval) SECURITY INVOKER"),
     ("functions", "GRANT EXECUTE ON FUNCTION list_tenants() TO xin_console"),
     ("functions", "GRANT EXECUTE ON FUNCTION resolve_login(text) TO PUBLIC"),
     ("schema_grants", "GRANT CREATE ON SCHEMA public TO xin_console"),

@@ -27,11 +27,11 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION list_tenants IS 'Every tenant''s id.';
 
-CREATE FUNCTION due_work(p_limit integer) RETURNS TABLE (kind text, tenant_id uuid, id uuid, since timestamptz)
+CREATE FUNCTION due_work(p_limit integer, p_patience interval) RETURNS TABLE (kind text, tenant_id uuid, id uuid, since timestamptz)
   LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
   (SELECT 'message', c.tenant_id, c.id, c.open_since FROM conversations c
-    WHERE c.last_in > c.answered AND c.status IN ('bot', 'waiting') AND c.open_since < clock_timestamp() - interval '30 s'
+    WHERE c.last_in > c.answered AND c.status IN ('bot', 'waiting') AND c.open_since < clock_timestamp() - p_patience
       AND (c.lease_event IS NULL OR c.lease_beat < clock_timestamp() - interval '20 s')
     ORDER BY c.open_since LIMIT p_limit)
   UNION ALL
@@ -41,7 +41,7 @@ BEGIN ATOMIC
   UNION ALL
   (SELECT 'part', p.tenant_id, p.conversation_id, min(p.next_attempt_at)
      FROM outbound_parts p JOIN conversations c ON c.id = p.conversation_id JOIN channels h ON h.id = p.channel_id
-    WHERE p.state IN ('queued', 'unknown') AND p.ambiguous < 2 AND p.next_attempt_at < clock_timestamp() - interval '2 s'
+    WHERE p.state IN ('queued', 'unknown') AND p.ambiguous < 2 AND p.next_attempt_at < clock_timestamp() - least(p_patience, interval '2 s')
       AND c.send_part IS NULL AND coalesce(h.blocked_until, '-infinity') < clock_timestamp()
       AND (p.author <> 'bot' OR (c.status IN ('bot', 'waiting') AND p.seq > c.human_through))
     GROUP BY p.tenant_id, p.conversation_id ORDER BY 4 LIMIT p_limit)
@@ -68,7 +68,7 @@ BEGIN ATOMIC
   (SELECT 'run', r.tenant_id, r.id, r.created_at FROM automation_runs r
     WHERE r.state = 'due' AND r.created_at < clock_timestamp() - interval '30 s' ORDER BY r.created_at LIMIT p_limit);
 END;
-COMMENT ON FUNCTION due_work IS 'What stayed open: conversations to answer or to send for, channels with events to join, assets, rules, runs.';
+COMMENT ON FUNCTION due_work IS 'What stayed open, messages for so long: conversations to answer or to send for, channels with events to join, assets, rules, runs.';
 
 CREATE FUNCTION prune() RETURNS bigint
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -139,7 +139,7 @@ DO $$
 DECLARE
   f text;
 BEGIN
-  FOREACH f IN ARRAY ARRAY['resolve_channel(uuid)', 'resolve_login(text)', 'resolve_session(bytea)', 'list_tenants()', 'due_work(integer)', 'prune()'] LOOP
+  FOREACH f IN ARRAY ARRAY['resolve_channel(uuid)', 'resolve_login(text)', 'resolve_session(bytea)', 'list_tenants()', 'due_work(integer, interval)', 'prune()'] LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
     EXECUTE format('ALTER FUNCTION %s OWNER TO xin_definer', f);
   END LOOP;

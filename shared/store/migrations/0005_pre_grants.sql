@@ -6,7 +6,7 @@ SET LOCAL ROLE xin_definer;
 GRANT EXECUTE ON FUNCTION resolve_channel(uuid)   TO xin_ingress;
 GRANT EXECUTE ON FUNCTION resolve_session(bytea)  TO xin_ingress;
 GRANT EXECUTE ON FUNCTION resolve_login(text)     TO xin_console;
-GRANT EXECUTE ON FUNCTION due_work(integer)       TO xin_tick;
+GRANT EXECUTE ON FUNCTION due_work(integer, interval) TO xin_tick;
 GRANT EXECUTE ON FUNCTION list_tenants()          TO xin_tick, xin_embed;
 GRANT EXECUTE ON FUNCTION prune()                 TO xin_tick;
 RESET ROLE;
