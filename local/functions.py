@@ -7,7 +7,6 @@ import asyncio
 import importlib
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -101,9 +100,8 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     private_port = int(os.environ["XIN_PRIVATE_PORT"])
-    simulator_socket = socket.create_server((LOOPBACK, 0))
-    simulator_url = f"http://{LOOPBACK}:{simulator_socket.getsockname()[1]}"
-    settings = Settings.load().model_copy(update={"simulator_url": simulator_url})
+    simulator_port = int(os.environ["XIN_SIMULATOR_PORT"])
+    settings = Settings.load().model_copy(update={"simulator_url": f"http://{LOOPBACK}:{simulator_port}"})
     demo = Demo(Home(Path(os.environ["XIN_HOME"])), settings.public_url)
     public, private = load(PUBLIC), load(PRIVATE)
     urls = {name: f"{settings.public_url}/fn/{name}" for name in public}
@@ -117,8 +115,7 @@ async def main() -> None:
     public_server = server(
         PublicDoor(public, readiness, demo, simulator), host=LOOPBACK, port=settings.port, closing=closing
     )
-    simulated = server(simulator.app, host=LOOPBACK, port=0, closing=[simulator.closing.set])
-    simulated.config.fd = simulator_socket.fileno()
+    simulated = server(simulator.app, host=LOOPBACK, port=simulator_port, closing=[simulator.closing.set])
     private_server = server(PrivateDoor(private), host=LOOPBACK, port=private_port)
     async with (
         running(private, settings, private_server),

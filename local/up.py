@@ -164,6 +164,7 @@ class Machine:
             await self._supervisor.start(part, stage=BROKER)
         sink = self._topology.sink_path("orchestrate")
         settings |= {"K_SINK": f"http://127.0.0.1:{port}{sink}", "XIN_PRIVATE_PORT": str(private)}
+        settings["XIN_SIMULATOR_PORT"] = str(self._home.port("simulator"))
 
     async def _functions(self, settings: dict[str, str]) -> None:
         self._seed_file.unlink(missing_ok=True)

@@ -119,6 +119,6 @@ def product(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Ite
     """The whole product, running; for tests that leave it running."""
     product = Product(tmp_path_factory.mktemp("xin product") / "state", environment=provider.environment)
     product.start()
-    provider.admit(product.up)
+    provider.admit(product.up, product.simulator)
     yield product
     product.stop()

@@ -75,6 +75,11 @@ class Product:
         return dict(json.loads((self.home / "up.json").read_text()))
 
     @property
+    def simulator(self) -> str:
+        """Where the simulated providers listen."""
+        return f"http://127.0.0.1:{json.loads((self.home / 'ports.json').read_text())['simulator']}"
+
+    @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"

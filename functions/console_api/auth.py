@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from functions.console_api.callers import SignedIn, TheConsole
 from functions.console_api.console import Console
-from functions.console_api.problems import Refused
 from functions.console_api.roles import PREFIX
 from shared.errors import Forged
+from shared.problems import Refused
 from shared.security.tokens import LIFE_SECONDS, Claims
 from shared.store import users
 from shared.store.users import Account

@@ -9,10 +9,10 @@ from fastapi.security import OAuth2PasswordBearer
 
 from functions.console_api.console import Console
 from functions.console_api.pages import id_of
-from functions.console_api.problems import Refused
 from functions.console_api.roles import LEAST, PREFIX, TENANT_HEADER, Least, Role, may
 from shared import telemetry
 from shared.errors import Forged, NotFound
+from shared.problems import Refused
 from shared.security.tokens import Claims
 from shared.store import audit, tenants, users
 from shared.store.tenancy import Db
@@ -61,11 +61,6 @@ def console_of(request: Request) -> Console:
     """What the function keeps open."""
     console: Console = request.app.state.console
     return console
-
-
-def correlation_of(request: Request) -> str:
-    """The id under which everything that this request causes is logged."""
-    return str(request.scope["xin.correlation"])
 
 
 async def signed_in(console: Console, token: str | None) -> tuple[Claims, users.Account]:
@@ -142,4 +137,3 @@ async def member_of(caller: Annotated[Caller, Depends(admit)]) -> Member:
 TheConsole = Annotated[Console, Depends(console_of)]
 SignedIn = Annotated[Caller, Depends(admit)]
 InTenant = Annotated[Member, Depends(member_of)]
-Correlation = Annotated[str, Depends(correlation_of)]

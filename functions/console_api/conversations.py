@@ -8,12 +8,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from events import MessageReceived, ReplyComposed
-from functions.console_api.callers import Correlation, InTenant, Member, TheConsole
+from functions.console_api.callers import InTenant, Member, TheConsole
 from functions.console_api.console import Console
 from functions.console_api.fields import SaidText
 from functions.console_api.pages import CursorText, Limit, Page, RowId, cursor_of, page_of, read_cursor, read_number
-from functions.console_api.problems import Person, Refused
 from functions.console_api.roles import PREFIX
+from shared.edge import Correlation
+from shared.problems import Person, Refused
 from shared.providers.catalogue import PROVIDERS
 from shared.store import handover, inbox, users
 from shared.store.handover import OwnedByAnother

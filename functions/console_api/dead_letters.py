@@ -12,13 +12,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ValidationError
 
 from events import EVENTS, Context, Event
-from functions.console_api.callers import Caller, Correlation, SignedIn, TheConsole
+from functions.console_api.callers import Caller, SignedIn, TheConsole
 from functions.console_api.console import NAME, SOURCE, Console
 from functions.console_api.pages import CursorText, Limit, Page, RowId, page_of, read_cursor
-from functions.console_api.problems import Refused
 from functions.console_api.roles import PREFIX
 from shared import telemetry
+from shared.edge import Correlation
 from shared.errors import NotFound
+from shared.problems import Refused
 from shared.store import audit, dead_letters
 from shared.store.tenancy import Db
 

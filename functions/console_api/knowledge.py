@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from events import KnowledgeUploaded
 from functions.console_api.bodies import allow
-from functions.console_api.callers import Correlation, InTenant, Member, TheConsole
+from functions.console_api.callers import InTenant, Member, TheConsole
 from functions.console_api.console import Console
 from functions.console_api.fields import Name, SaidText
 from functions.console_api.pages import CursorText, Limit, Page, RowId, id_of, page_of, read_cursor
 from functions.console_api.roles import PREFIX
 from functions.console_api.uploads import UploadForm
+from shared.edge import Correlation
 from shared.errors import XinError
 from shared.knowledge.objects import knowledge_key
 from shared.store import brands, knowledge

@@ -1,25 +1,20 @@
-"""What happens in a tenant, as it happens: server-sent events.
+"""What happens in a tenant, as it happens: server-sent events."""
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html
-"""
-
-import asyncio
 import json
-import random
 import re
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header
-from starlette.responses import StreamingResponse
 
 from functions.console_api.callers import Caller, SignedIn, TheConsole
 from functions.console_api.console import Console
-from functions.console_api.problems import Refused
 from functions.console_api.roles import PREFIX
 from shared.errors import NotFound
+from shared.event_streams import EventStream, event, order, retry, unless
 from shared.live import Entry, tenant_stream
+from shared.problems import Refused
 from shared.store import users
 
 router = APIRouter(prefix=f"{PREFIX}/events", tags=["events"])
@@ -31,12 +26,6 @@ DESCRIPTION = """
 back with `Last-Event-ID` and nothing in between is missed. `reset` says that something was: read the lists again. The
 stream ends when the access token does.
 """
-
-
-class EventStream(StreamingResponse):
-    """text/event-stream."""
-
-    media_type = "text/event-stream"
 
 
 @router.get("", summary="Follow along", description=DESCRIPTION.strip(), response_class=EventStream)
@@ -59,8 +48,7 @@ async def stream_events(
         raise Refused(
             503, "The live stream is away. Read the lists, and try again.", headers={"Retry-After": "5"}
         ) from None
-    headers = {"X-Accel-Buffering": "no"}  # nginx would hold the stream back
-    return EventStream(_lines(console, caller, stream, start, missed=missed), headers=headers)
+    return EventStream(_lines(console, caller, stream, start, missed=missed))
 
 
 async def _start(console: Console, stream: str, last_seen: str | None) -> tuple[str, bool]:
@@ -68,18 +56,13 @@ async def _start(console: Console, stream: str, last_seen: str | None) -> tuple[
     if last_seen is None or not _STREAM_ID.fullmatch(last_seen):
         return await console.live.newest(stream), last_seen is not None
     oldest = await console.live.oldest(stream)
-    missed = last_seen != "0-0" and (oldest is None or _order(last_seen) < _order(oldest))
+    missed = last_seen != "0-0" and (oldest is None or order(last_seen) < order(oldest))
     return (await console.live.newest(stream), True) if missed else (last_seen, False)
 
 
-def _order(stream_id: str) -> tuple[int, int]:
-    milliseconds, _, number = stream_id.partition("-")
-    return int(milliseconds), int(number)
-
-
 async def _lines(console: Console, caller: Caller, stream: str, start: str, *, missed: bool) -> AsyncIterator[str]:
-    yield f"retry: {random.randint(1000, 5000)}\n\n"  # noqa: S311 - only so that not all come back at once
-    yield _event(start, "reset" if missed else "ready", "{}")
+    yield retry()
+    yield event("reset" if missed else "ready", "{}", start)
     checked = time.monotonic()
     place = start
     while (left := caller.claims.expires_at - time.time()) > 0:
@@ -91,7 +74,7 @@ async def _lines(console: Console, caller: Caller, stream: str, start: str, *, m
                 return
             checked = time.monotonic()
         for place, kind, data in entries:
-            yield _event(place, kind, json.dumps(data, ensure_ascii=False))
+            yield event(kind, json.dumps(data, ensure_ascii=False), place)
         if not entries:
             yield ": still here\n\n"
 
@@ -100,22 +83,12 @@ async def _next(console: Console, stream: str, after: str, *, wait_seconds: floa
     """What came, nothing when nothing did in time, None when the stream has to end."""
     from redis.exceptions import RedisError
 
-    reading = asyncio.ensure_future(console.live.read(stream, after, wait_seconds=wait_seconds))
-    closing = asyncio.ensure_future(console.closing.wait())
     try:
-        await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
-        return reading.result() if reading.done() and not console.closing.is_set() else None
+        return await unless(console.closing, console.live.read(stream, after, wait_seconds=wait_seconds))
     except (RedisError, OSError):
         return None  # whoever follows comes back, and is told then that Redis is away
-    finally:
-        reading.cancel()
-        closing.cancel()
 
 
 async def _still_good(console: Console, caller: Caller) -> bool:
     account = await users.account_of(console.store, caller.claims.tenant, caller.account)
     return account is not None and account.session_version == caller.claims.session_version
-
-
-def _event(stream_id: str, kind: str, data: str) -> str:
-    return f"id: {stream_id}\nevent: {kind}\ndata: {data}\n\n"

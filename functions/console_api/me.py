@@ -6,8 +6,8 @@ from pydantic import BaseModel
 from functions.console_api import auth
 from functions.console_api.callers import SignedIn, TheConsole
 from functions.console_api.fields import MaybeName, NewPassword
-from functions.console_api.problems import Refused
 from functions.console_api.roles import PREFIX
+from shared.problems import Refused
 from shared.store import audit, tenants, users
 
 router = APIRouter(prefix=f"{PREFIX}/me", tags=["me"])

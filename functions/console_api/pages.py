@@ -11,8 +11,8 @@ from uuid import UUID
 from fastapi import Depends, Path, Query
 from pydantic import BaseModel
 
-from functions.console_api.problems import Refused
 from shared.errors import NotFound
+from shared.problems import Refused
 from shared.store.pages import Before
 
 T = TypeVar("T")

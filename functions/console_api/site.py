@@ -27,10 +27,11 @@ from functions.console_api import (
     usage,
     users,
 )
+from functions.console_api.bodies import LimitedBodies
 from functions.console_api.callers import admit
-from functions.console_api.console import Console
-from functions.console_api.edge import Edge
-from functions.console_api.problems import MEDIA_TYPE, Problem, answer_with_problems
+from functions.console_api.console import NAME, Console
+from shared.edge import Edge
+from shared.problems import MEDIA_TYPE, Problem, answer_with_problems
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -87,7 +88,7 @@ class Api(FastAPI):
 
 def make_site(console: Console) -> ASGIApp:
     """The application around *console*."""
-    return Edge(make_api(console))
+    return Edge(NAME, LimitedBodies(make_api(console)))
 
 
 def make_api(console: Console) -> FastAPI:

@@ -10,7 +10,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from functions.console_api.problems import Refused
+from shared.problems import Refused
 
 FIELD = "file"
 FIELD_BYTES = 10_000

@@ -3,9 +3,9 @@
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from functions.ingress_web.edge import CORRELATION
 from functions.ingress_web.origins import ALLOWED, check_origin, origin_of
 from functions.ingress_web.web import Web
 from shared import telemetry
@@ -26,13 +26,7 @@ def web_of(request: Request) -> Web:
     return web
 
 
-def correlation_of(request: Request) -> str:
-    """The id under which everything that this request causes is logged."""
-    return str(request.scope[CORRELATION])
-
-
 TheWeb = Annotated[Web, Depends(web_of)]
-Correlation = Annotated[str, Depends(correlation_of)]
 
 
 async def session_of(request: Request, web: TheWeb) -> Session:
@@ -63,13 +57,12 @@ OwnSession = Annotated[Session, Depends(own_session)]
 
 
 async def read_json(request: Request, model: type[B]) -> B:
-    """The body as *model*. Raises TooLarge, and Refused: 415 for what isn't JSON, 422 for what doesn't fit."""
+    """The body as *model*. Raises TooLarge, Refused for what isn't JSON, and RequestValidationError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "Send JSON, with the header Content-Type: application/json.")
     body = await read_body(request, BODY_BYTES)
     try:
         return model.model_validate_json(body)
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        raise Refused(422, f"{place}: {first['msg']}" if place else first["msg"]) from None
+        errors = problem.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in errors]) from None

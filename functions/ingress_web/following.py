@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from functions.ingress_web.kept import NOTHING, Kept, Said, said_in
 from functions.ingress_web.web import NAME, Web
-from shared import telemetry
+from shared import event_streams, telemetry
 from shared.live import Entry, conversation_stream
 from shared.store import web_sessions
 from shared.store.tenancy import DatabaseAway
@@ -24,7 +24,6 @@ from shared.store.web_sessions import Session, Shown
 
 ANSWER_SECONDS = 3
 """How long Redis may take to answer."""
-RETRY_MILLISECONDS = (1000, 4000)
 POLL_SECONDS = (1, 2)
 REPLAYED = 500
 """Whoever missed more reads the history."""
@@ -58,7 +57,7 @@ class Following:
 
     async def lines(self) -> AsyncIterator[str]:
         """The body of the answer. It ends with the process, after ten minutes, or when the database is away."""
-        yield f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n"  # noqa: S311
+        yield event_streams.retry()
         try:
             while not self._over():
                 try:
@@ -142,20 +141,11 @@ class Following:
         rows, _ = await self._look(None)
         self._seen = {str(row.id) for row in rows}
         # An empty id makes a client forget its place: it comes back with the seq of what it has.
-        return [f"id: {'' if self._at == NOTHING else self._at}\nevent: reset\ndata: {{}}\n\n"]
+        return [event_streams.event("reset", "{}", "" if self._at == NOTHING else self._at)]
 
     async def _next(self) -> list[Entry] | None:
         """What came; nothing when nothing did in time; None when the stream has to end."""
-        if self._over():
-            return None
-        reading = asyncio.ensure_future(self._read())
-        closing = asyncio.ensure_future(self._web.closing.wait())
-        try:
-            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
-            return None if closing.done() else reading.result()
-        finally:
-            reading.cancel()
-            closing.cancel()
+        return None if self._over() else await event_streams.unless(self._web.closing, self._read())
 
     async def _read(self) -> list[Entry]:
         seconds = self._web.pace.wait
@@ -174,7 +164,7 @@ class Following:
                 return self._ping()
             if not self._new([message]):
                 return ""
-        return f"{self._place()}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+        return event_streams.event(kind, json.dumps(data, ensure_ascii=False), self._place())
 
     async def _heal(self) -> list[str]:
         """Messages that stand in rows and never came: whoever wrote the stream could not."""
@@ -248,10 +238,10 @@ class Following:
 
     def _ping(self) -> str:
         self._pinged = time.monotonic()
-        return f'{self._place()}event: ping\ndata: {{"epoch": {self._epoch}}}\n\n'
+        return event_streams.event("ping", json.dumps({"epoch": self._epoch}), self._place())
 
-    def _place(self) -> str:
-        return "" if self._at == NOTHING or self._ahead else f"id: {self._at}\n"
+    def _place(self) -> str | None:
+        return None if self._at == NOTHING or self._ahead else self._at
 
 
 def said(row: Shown) -> Said:
@@ -260,5 +250,4 @@ def said(row: Shown) -> Said:
 
 
 def _line(one: Said, event_id: str | None) -> str:
-    place = "" if event_id is None else f"id: {event_id}\n"
-    return f"{place}event: message.created\ndata: {one.data}\n\n"
+    return event_streams.event("message.created", one.data, event_id)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared.event_streams import order
 from shared.live import Entry
 
 NOTHING = "0-0"
@@ -54,9 +55,3 @@ class Kept:
 def said_in(data: dict[str, Any]) -> Said:
     """The message in an entry's data."""
     return Said(str(data["id"]), int(data["seq"]), json.dumps(data, ensure_ascii=False))
-
-
-def order(entry: str) -> tuple[int, int]:
-    """Ids compare as numbers."""
-    milliseconds, _, number = entry.partition("-")
-    return int(milliseconds), int(number)

@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field, field_validator
 from redis.exceptions import RedisError
 
 from events import Context, MessageReceived, StatusReceived
-from functions.ingress_web.asking import Correlation, OwnSession, TheWeb, read_json
+from functions.ingress_web.asking import OwnSession, TheWeb, read_json
 from functions.ingress_web.rates import Allowance
 from functions.ingress_web.web import NAME, SOURCE, Web
 from shared import telemetry
+from shared.edge import Correlation
 from shared.problems import Refused
 from shared.providers.web import WidgetMessage, incoming
 from shared.store import taking_in, web_sessions

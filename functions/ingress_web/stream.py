@@ -1,28 +1,19 @@
-"""`GET /conversations/{id}/events`: server-sent events, from wherever the visitor's widget had got to.
-
-https://html.spec.whatwg.org/multipage/server-sent-events.html
-"""
+"""`GET /conversations/{id}/events`: server-sent events, from wherever the visitor's widget had got to."""
 
 import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from starlette.responses import StreamingResponse
 
 from functions.ingress_web.asking import OwnSession, TheWeb
 from functions.ingress_web.following import Following, Place
 from functions.ingress_web.messages import LARGEST_SEQ
+from shared.event_streams import EventStream
 
 router = APIRouter(prefix="/conversations/{conversation_id}")
 
 STREAM_ID = re.compile(r"\d{1,19}-\d{1,19}")
 SEQ = re.compile(r"\d{1,18}")
-
-
-class EventStream(StreamingResponse):
-    """text/event-stream."""
-
-    media_type = "text/event-stream"
 
 
 @router.get("/events", response_class=EventStream)
@@ -34,8 +25,7 @@ async def follow_conversation(
 ) -> EventStream:
     """`Last-Event-ID` goes before `after`: it is what was seen last. One that can't be read counts as lost."""
     following = Following(web, session, place_of(last_event_id, after))
-    headers = {"X-Accel-Buffering": "no"}  # nginx would hold the stream back
-    return EventStream(following.lines(), headers=headers)
+    return EventStream(following.lines())
 
 
 def place_of(last_event_id: str, after: int) -> Place:

@@ -5,9 +5,9 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from functions.console_api.console import Console
-from functions.console_api.edge import Edge
+from functions.console_api.console import NAME, Console
 from functions.console_api.site import make_api, make_site
+from shared.edge import Edge
 from shared.settings import Settings
 from tests.console_api.shops import Shop
 
@@ -56,6 +56,16 @@ async def test_invalid(shop: Shop) -> None:
     assert "hunter2" not in answer.text
 
 
+async def test_much_invalid(shop: Shop) -> None:
+    """However much is wrong and however long its names are, the answer stays small and names the first."""
+    unknown = {f"{'نام' * 40}-{number}": number for number in range(50)}
+
+    answer = await shop.owner.post("/personas", json={"brand_id": str(shop.brand), "body": unknown})
+
+    assert_problem(answer, 422)
+    assert answer.json()["errors"]
+
+
 async def test_unreadable_bodies(shop: Shop) -> None:
     """What is no JSON, and JSON that no database keeps, is the sender's mistake, not ours."""
     json = {"content-type": "application/json"}
@@ -99,7 +109,7 @@ async def test_a_bug(console: Console) -> None:
     async def broken() -> None:
         raise psycopg.ProgrammingError("SELECT secret FROM safe")
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(api)), base_url="http://console") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(Edge(NAME, api)), base_url="http://console") as client:
         answer = await client.get("/api/v1/broken")
 
     assert_problem(answer, 500)

@@ -35,7 +35,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         product = Product(home, environment={**provider.environment, **environment})
         started.append((product, provider))
         product.start()
-        provider.admit(product.up)
+        provider.admit(product.up, product.simulator)
         return product, provider
 
     yield new

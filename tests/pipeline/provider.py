@@ -76,10 +76,10 @@ class Provider:
         """What tells the product to come here."""
         return {"TELEGRAM_API_URL": self.url, "BALE_API_URL": f"{self.url}/bale"}
 
-    def admit(self, up: Mapping[str, Any]) -> None:
+    def admit(self, up: Mapping[str, Any], simulator: str) -> None:
         """The demo tenant's bots, by up.json, and where the rest of the chats are."""
         self.tokens |= {up["channels"][kind]["bot_token"]: kind for kind in ("telegram", "bale")}
-        self.elsewhere = str(up["functions"]["deliver"]).rpartition("/")[0]
+        self.elsewhere = simulator
 
     def customer(self, channel: Mapping[str, str]) -> "Customer":
         """Somebody new who has opened a chat with the bot of *channel* (`webhook_url`, `secret_token`)."""
