@@ -22,7 +22,8 @@ from shared.store.handover import Changed
 MEDIA_TYPE = "application/problem+json"
 DETAIL_CHARACTERS = 300
 FIELD_CHARACTERS = 60
-FIELDS_CHARACTERS = 500
+MESSAGE_CHARACTERS = 120
+FIELDS_BYTES = 500
 """Of all wrong fields together."""
 RETRY_AFTER_SECONDS = 5
 
@@ -115,11 +116,11 @@ async def _invalid(request: Request, problem: Exception) -> Response:
 def _wrong_fields(errors: Iterable[Mapping[str, Any]]) -> list[FieldProblem]:
     """At least the first, as many as a small answer holds. Values aren't repeated: one of them may be a password."""
     wrong: list[FieldProblem] = []
-    left = FIELDS_CHARACTERS
+    left = FIELDS_BYTES
     for error in errors:
         place = ".".join(str(step) for step in error["loc"][1:]) or str(error["loc"][0])
-        one = FieldProblem(field=place[:FIELD_CHARACTERS], message=error["msg"][:DETAIL_CHARACTERS])
-        left -= len(one.model_dump_json())
+        one = FieldProblem(field=place[:FIELD_CHARACTERS], message=error["msg"][:MESSAGE_CHARACTERS])
+        left -= len(one.model_dump_json().encode())
         if wrong and left < 0:
             break
         wrong.append(one)
