@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from functions.ingress_web.widgets import framed_by
 from local.demo.seed import Demo
 from local.simulator.app import Simulator
+from local.static_files import LOADER, Pages, content_policy, guarded
+from shared.errors import Retryable
 from shared.hosting import Function
 
 ROOT = Path(__file__).parents[1]
@@ -61,16 +64,20 @@ class PublicDoor:
         readiness: Readiness,
         demo: Demo,
         simulator: Simulator,
+        built: Path = ROOT,
     ) -> None:
+        """*built*: where `console/dist` and `widget/dist` are."""
         self._functions = functions
         self._readiness = readiness
         self._demo = demo
         self._simulator = simulator
-        self._static = {
-            "/console": StaticFiles(directory=ROOT / "console" / "dist", html=True, check_dir=False),
-            "/widget": StaticFiles(directory=ROOT / "widget" / "dist", html=True, check_dir=False),
-            "/demo": StaticFiles(directory=ROOT / "widget" / "dist" / "demo", html=True, check_dir=False),
+        self._pages = {
+            "/console": Pages(built / "console" / "dist", self._console_policy),
+            "/widget": Pages(built / "widget" / "dist", self._widget_policy),
+            "/demo": Pages(built / "widget" / "dist" / "demo", self._demo_policy),
         }
+        public = urlsplit(demo.public_url)
+        self._api = f"{public.scheme}://{public.netloc}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Finds whose path it is."""
@@ -88,19 +95,39 @@ class PublicDoor:
                 return self._functions[name], f"/fn/{name}"
         if first == "api":
             return self._functions["console-api"], ""
+        application, prefix = await self._find_own(path, query)
+        return guarded(application), prefix
+
+    async def _find_own(self, path: str, query: str) -> tuple[ASGIApp, str]:
+        first = path.lstrip("/").partition("/")[0]
         if first == "sim":
             return self._simulator.demo, ""
         if path == "/demo/config.json":
             return JSONResponse(self._demo.channel("web")), ""
         if path in ("/", "/console", "/widget", "/demo"):
             return RedirectResponse({"/": "/demo/"}.get(path, f"{path}/") + (f"?{query}" if query else "")), ""
-        if path == "/embed.js":
-            return self._static["/widget"], ""
-        if f"/{first}" in self._static:
-            return self._static[f"/{first}"], f"/{first}"
-        return await self._own(path), ""
+        if path == LOADER:
+            return self._pages["/widget"], ""
+        if f"/{first}" in self._pages:
+            return self._pages[f"/{first}"], f"/{first}"
+        return await self._answer(path), ""
 
-    async def _own(self, path: str) -> Response:
+    async def _console_policy(self, _: Request) -> str:
+        return content_policy(framed_by=[])
+
+    async def _demo_policy(self, _: Request) -> str:
+        return content_policy(framed_by=["'self'"])
+
+    async def _widget_policy(self, request: Request) -> str:
+        web = await self._functions["ingress-web"].start()
+        try:
+            sites = await framed_by(web, request.query_params.get("widget_id", ""))
+        except Retryable:
+            # Nobody can be served now. A page that waits for us must not stay blank, so it is shown, and comes again.
+            sites = None
+        return content_policy(framed_by=sites, connects_to=[self._api])
+
+    async def _answer(self, path: str) -> Response:
         match path:
             case "/healthz":
                 return PlainTextResponse("ok")

@@ -49,7 +49,7 @@ class PublicSide(threading.Thread):
         self._settings = settings
         self._servers = servers
         self._loop = uvloop.new_event_loop()
-        self._stop = asyncio.Event()
+        self._ending = asyncio.Event()
         self._up: Future[None] = Future()
 
     def run(self) -> None:
@@ -61,7 +61,7 @@ class PublicSide(threading.Thread):
         try:
             async with running(self._functions, self._settings, *self._servers):
                 self._up.set_result(None)
-                await self._stop.wait()
+                await self._ending.wait()
         except Exception as problem:
             if self._up.done():
                 raise
@@ -73,7 +73,7 @@ class PublicSide(threading.Thread):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._loop.call_soon_threadsafe(self._ending.set)
         await asyncio.to_thread(self.join)
 
 
@@ -116,7 +116,8 @@ async def main() -> None:
         PublicDoor(public, readiness, demo, simulator), host=LOOPBACK, port=settings.port, closing=closing
     )
     simulated = server(simulator.app, host=LOOPBACK, port=simulator_port, closing=[simulator.closing.set])
-    private_server = server(PrivateDoor(private), host=LOOPBACK, port=private_port)
+    ending = [function.closes for function in private.values()]
+    private_server = server(PrivateDoor(private), host=LOOPBACK, port=private_port, closing=ending)
     async with (
         running(private, settings, private_server),
         PublicSide(public, settings, public_server, simulated),

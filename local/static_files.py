@@ -1,6 +1,6 @@
 """The built pages as a browser gets them: how long a file may be kept, and what a page may do.
 
-Which headers, and why: https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 """
 
 import re
@@ -10,24 +10,24 @@ from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HASHED = re.compile(r"/assets/[^/]+-[A-Za-z0-9_-]{8}\.[a-z0-9]+")
-"""How Vite names a file after its content: such a name never means anything else."""
-FOREVER = "public, max-age=31536000, immutable"
-ASK_FIRST = "no-cache"
-A_WHILE = "public, max-age=300"
-"""For the loader, which every page of a shop asks for under one name."""
+"""Files that Vite names after their content: such a name never means anything else."""
+LOADER = "/embed.js"
+LOADER_SECONDS = 300
+"""Every page of a shop asks for it, always under the same name."""
 
 PagePolicy = Callable[[Request], Awaitable[str]]
+"""The Content-Security-Policy of the page that is asked for."""
 
 
 def content_policy(*, framed_by: Sequence[str] | None, connects_to: Sequence[str] = ()) -> str:
-    """A Content-Security-Policy for pages that bring all they need, and send to nobody but *connects_to* and ourselves.
+    """For pages that bring all they need, and talk to nobody but us and *connects_to*.
 
-    *framed_by*: the sites that may show the page in a frame; None: all.
+    *framed_by*: who may show the page in a frame; empty: nobody, None: anybody.
     """
     rules = {
         "default-src": "'self'",
@@ -42,39 +42,37 @@ def content_policy(*, framed_by: Sequence[str] | None, connects_to: Sequence[str
 
 
 class Pages:
-    """ASGI: the files below *directory*, and `index.html` where a folder is asked for. *policy* is asked for each page."""
+    """ASGI: GET and HEAD of the files below *directory*, and of `index.html` where a folder is asked for."""
 
     def __init__(self, directory: Path, policy: PagePolicy) -> None:
         self._files = StaticFiles(directory=directory, html=True, check_dir=False)
         self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers GET and HEAD; 404 for whatever isn't a file below the directory."""
-        path = scope["path"]
+        """404 for whatever isn't a file below the directory, however the path is written."""
         try:
             response = await self._files.get_response(self._files.get_path(scope), scope)
         except HTTPException as problem:
-            status = 405 if problem.status_code == 405 else 404
-            response = PlainTextResponse("", status, headers=problem.headers)
-        if response.status_code in (200, 206, 304):
-            response.headers["Cache-Control"] = FOREVER if HASHED.search(path) else ASK_FIRST
-            if path.endswith(("/", ".html")):
-                response.headers["Content-Security-Policy"] = await self._policy(Request(scope))
+            response = PlainTextResponse("Not found", problem.status_code, headers=problem.headers)
+        else:
+            response.headers.update(await self._headers(Request(scope)))
         await response(scope, receive, send)
 
-
-class Loader:
-    """ASGI: the one script that other people's pages load."""
-
-    def __init__(self, directory: Path) -> None:
-        self._files = StaticFiles(directory=directory, check_dir=False)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers GET and HEAD."""
+    async def _headers(self, request: Request) -> dict[str, str]:
+        path = request.scope["path"]
+        if path == LOADER:
+            kept = f"public, max-age={LOADER_SECONDS}"
+            return {"Cache-Control": kept, "Cross-Origin-Resource-Policy": "cross-origin"}
+        if HASHED.search(path):
+            return {"Cache-Control": "public, max-age=31536000, immutable"}
+        asked_again = {"Cache-Control": "no-cache"}
+        if not path.endswith(("/", ".html")):
+            return asked_again
+        return {**asked_again, "Content-Security-Policy": await self._policy(request)}
 
 
 def guarded(application: ASGIApp) -> ASGIApp:
-    """*application*, whose every answer is taken for what it says it is, and tells other sites little of our addresses."""
+    """*application*, whose answers are what they say they are, and whose pages tell other sites only our origin."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_on(message: Message) -> None:
@@ -87,5 +85,3 @@ def guarded(application: ASGIApp) -> ASGIApp:
         await application(scope, receive, send_on)
 
     return answer
-
-

@@ -11,7 +11,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,13 +24,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from events import BadData, BatchNotTaken, Context, Event, NotAnEvent, data_of, from_request
 from shared import telemetry
-from shared.errors import Forged, NotFound, Permanent, Retryable, TooLarge
+from shared.errors import Permanent, Retryable, TooLarge
 from shared.settings import Settings
 from shared.store import dead_letters
 from shared.store.tenancy import Store
 
 EVENT_BYTES = 1024 * 1024
 HANDLER_SECONDS = 35
+READING_SECONDS = 10
 CHECK_SECONDS = 3
 
 
@@ -168,6 +169,8 @@ class Function(Generic[A]):
             response = await self._answer(app, path, request)
         except TooLarge as problem:
             response = Response(str(problem), 413)
+        except Retryable as problem:
+            response = Response(str(problem), 503)
         if response is not None:
             await response(scope, receive, send)
             return
@@ -293,17 +296,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     if announced.isdigit() and int(announced) > limit:
         raise TooLarge(f"the body may have {limit} bytes")
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            raise TooLarge(f"the body may have {limit} bytes")
+    try:
+        async with asyncio.timeout(READING_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > limit:
+                    raise TooLarge(f"the body may have {limit} bytes")
+    except TimeoutError:
+        raise Retryable("the body did not come in time") from None
     return bytes(body)
-
-
-def status_of(problem: Exception) -> int:
-    """The status that a webhook's caller is answered with when its handling raised *problem*."""
-    statuses: Mapping[type[Exception], int] = {Forged: 401, TooLarge: 413, NotFound: 404, Retryable: 503}
-    return next((status for kind, status in statuses.items() if isinstance(problem, kind)), 500)
 
 
 def main() -> None:
@@ -312,7 +313,15 @@ def main() -> None:
 
     function: Function[Any] = importlib.import_module(sys.argv[1]).function
     # Behind Knative's queue-proxy, which alone can reach the port.
-    one = server(function, host="0.0.0.0", port=Settings.load().port, closing=[function.closes], alone=True)  # noqa: S104
+    settings = Settings.load()
+    one = server(
+        function,
+        host="0.0.0.0",  # noqa: S104
+        port=settings.port,
+        closing=[function.closes],
+        trusted_proxies=settings.trusted_proxies,
+        alone=True,
+    )
     one.run()
 
 

@@ -16,7 +16,9 @@ from shared import telemetry
 from shared.settings import Settings
 
 EVERY_STREAM = "tenants/*"
+ADDING_SECONDS = 2
 CLOSE_SECONDS = 1
+UNSAID = 10_000
 GATHER_SECONDS = 0.01
 """What is said within such a moment goes out together."""
 TENANT_ENTRIES = 10_000
@@ -159,7 +161,8 @@ class Live:
 
     def _soon(self, entry: "_Entry") -> None:
         """Many functions have something to show at once: one round trip takes all of it."""
-        self._unsaid.append(entry)
+        if len(self._unsaid) < UNSAID:
+            self._unsaid.append(entry)
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._say_all())
 
@@ -170,8 +173,9 @@ class Live:
             await asyncio.sleep(GATHER_SECONDS)
             said, self._unsaid = self._unsaid, []
             try:
-                await self._add(said)
-            except (RedisError, OSError) as problem:
+                async with asyncio.timeout(ADDING_SECONDS):
+                    await self._add(said)
+            except (RedisError, OSError, TimeoutError) as problem:
                 self._log.warning("nothing shown live", extra={"reason": type(problem).__name__, "entries": len(said)})
 
     async def _add(self, entries: "list[_Entry]") -> None:

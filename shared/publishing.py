@@ -5,7 +5,6 @@ docs/decisions).
 """
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +20,9 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
 INSISTING_ATTEMPTS = 6
 """Of a nudge that the caller doesn't wait for: some 12 s, so that a broker that starts again is found at once."""
-INSISTING = 1000
+INSISTING = 10_000
+AT_ONCE = 64
+CLOSE_SECONDS = 1
 CONNECT_SECONDS = 2
 ANSWER_SECONDS = 10
 CONNECTIONS = 64
@@ -35,6 +36,7 @@ class Publisher:
         self._function = function
         self._opened: ClientSession | None = None
         self._insisting: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     @classmethod
     def of(cls, settings: Settings, function: str) -> Self:
@@ -46,21 +48,19 @@ class Publisher:
         """Returns when the broker has the event. Raises Retryable when it would not take it, three times asked."""
         await self._insist(event, context, attempts=ATTEMPTS)
 
-    async def nudge(self, event: Event, context: Context) -> None:
-        """Asks once. Should the broker be away, goes on asking behind the caller's back; the tick is the net."""
-        try:
-            await self._insist(event, context, attempts=1)
-        except Retryable as problem:
-            telemetry.logger(self._function).warning(str(problem))
-            if len(self._insisting) < INSISTING:
-                task = asyncio.create_task(self._quietly(event, context))
-                self._insisting.add(task)
-                task.add_done_callback(self._insisting.discard)
+    def soon(self, event: Event, context: Context) -> None:
+        """Publishes without keeping the caller waiting, and asks a broker that is away again; the tick is the net."""
+        if len(self._insisting) < INSISTING:
+            task = asyncio.create_task(self._quietly(event, context))
+            self._insisting.add(task)
+            task.add_done_callback(self._insisting.discard)
 
     async def _quietly(self, event: Event, context: Context) -> None:
-        await asyncio.sleep(PAUSE_SECONDS)
-        with suppress(Retryable):
-            await self._insist(event, context, attempts=INSISTING_ATTEMPTS)
+        try:
+            async with self._turn:
+                await self._insist(event, context, attempts=INSISTING_ATTEMPTS)
+        except Retryable as problem:
+            telemetry.logger(self._function).warning(str(problem))
 
     async def _insist(self, event: Event, context: Context, *, attempts: int) -> None:
         headers, body = to_http(event, context)
@@ -96,7 +96,9 @@ class Publisher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._insisting:
+        if waiting := list(self._insisting):
+            await asyncio.wait(waiting, timeout=CLOSE_SECONDS)
+        for task in waiting:
             task.cancel()
         if self._opened is not None:
             await self._opened.close()

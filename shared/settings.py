@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     port: int = 8080
     public_url: str = Field("http://127.0.0.1:8080", validation_alias="XIN_PUBLIC_URL")
     """What webhook URLs are built on."""
+    trusted_proxies: str = Field("", validation_alias="XIN_TRUSTED_PROXIES")
+    """Addresses or networks, comma separated, whose X-Forwarded-For is believed. Empty: nobody's."""
 
     # Secrets
     secret_keys: SecretStr = Field(SecretStr(""), validation_alias="XIN_SECRET_KEYS")

@@ -154,19 +154,19 @@ class Webhooks:
         if events:
             async with self._app.store.tenant(channel.tenant) as db:
                 await taking_in.store_events(db, channel.tenant, channel.id, events)
-        await self._tell(channel, taken, bool(events), context)
+        self._tell(channel, taken, bool(events), context)
 
-    async def _tell(
+    def _tell(
         self, channel: channels.Channel, taken: list[tuple[Incoming, Taken]], events: bool, context: Context
     ) -> None:
         source = f"/xin/{self._function}/{channel.kind}"
         newest = {row.conversation: row.seq for _, row in taken}
         for conversation, seq in newest.items():
             event = MessageReceived(tenant=channel.tenant, conversation=conversation, seq=seq)
-            await self._app.publisher.nudge(event, context.follow(source))
+            self._app.publisher.soon(event, context.follow(source))
         if events:
             status = StatusReceived(tenant=channel.tenant, channel=channel.id)
-            await self._app.publisher.nudge(status, context.follow(source))
+            self._app.publisher.soon(status, context.follow(source))
         for message, row in taken:
             self._log.info("message", extra={"conversation": str(row.conversation), "seq": row.seq})
             if not row.duplicate:

@@ -114,7 +114,7 @@ class Rounds:
             return
         if run is not None:
             event = AutomationDue(tenant=item.tenant, run=run)
-            await self.publisher.nudge(event, Context.start(SOURCE))
+            self.publisher.soon(event, Context.start(SOURCE))
 
     @staticmethod
     def _raise_alarm(unanswered: list[Due]) -> None:

@@ -73,4 +73,4 @@ class Console:
 
     async def nudge(self, event: Event, correlation: str) -> None:
         """Tells the broker what was committed; while it is away, the tick finds it."""
-        await self.publisher.nudge(event, Context.start(SOURCE, correlation_id=correlation))
+        self.publisher.soon(event, Context.start(SOURCE, correlation_id=correlation))

@@ -6,6 +6,7 @@ from shared.hosting import Function
 
 function = Function("deliver", opens=Outbox.open)
 function.check("redis", lambda outbox: outbox.live.ping())
+function.when_closing(lambda outbox: outbox.closing.set())
 
 
 @function.on(ReplyComposed)

@@ -25,6 +25,9 @@ CALL_SECONDS = 15
 BACKOFF_SECONDS = (2, 5, 15, 60, 300)
 BROKEN_CHANNEL_SECONDS = 300
 """How often a channel whose token was refused is tried again: its parts wait for a new token."""
+CLAIMING_SECONDS = 12
+"""For so long a handler claims part after part: its last call must end before its own time does."""
+CLOSE_SECONDS = 3
 TIMER_SECONDS = 120
 """A longer wait is left to the tick."""
 
@@ -37,6 +40,8 @@ class Outbox:
     live: Live
     senders: Senders
     timers: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    sending: set[asyncio.Task[None] | None] = field(default_factory=set)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     @asynccontextmanager
@@ -49,16 +54,18 @@ class Outbox:
                 Senders.open(settings, store, Vault(settings.encryption_keys), live)
             )
             outbox = cls(store, live, senders)
-            stack.callback(outbox._stop_timers)
+            stack.push_async_callback(outbox._close)
             yield outbox
 
     async def drain(self, tenant: UUID, conversation: UUID) -> None:
         """Sends part after part until none is due. Raises NotFound for a conversation that isn't the tenant's."""
+        until = time.monotonic() + CLAIMING_SECONDS
         with telemetry.about(conversation=conversation):
             async with self.store.tenant(tenant) as db:
                 claimed = await parts.claim(db, conversation, reconcile_seconds=RECONCILE_SECONDS)
             while isinstance(claimed, Claim):
-                claimed = await self._send(tenant, claimed, time.monotonic())
+                more = time.monotonic() < until and not self.closing.is_set()
+                claimed = await self._send(tenant, claimed, time.monotonic(), more=more)
             if isinstance(claimed, Wait):
                 self._wake(tenant, conversation, claimed.seconds)
 
@@ -69,13 +76,18 @@ class Outbox:
         for part in changed:
             self._show(tenant, part.conversation, part.message, part.state)
 
-    async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float) -> Claim | Wait | None:
-        """Calls the provider and records what came of it. Returns the next claim, taken in the same transaction."""
+    async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float, *, more: bool) -> Claim | Wait | None:
+        """Calls the provider and records what came of it.
+
+        Returns the next claim, taken in the same transaction; without *more*, a moment's wait for another handler.
+        """
         with telemetry.about(correlation_id=claimed.correlation, part=claimed.part):
             outcome = await self._call(tenant, claimed, claimed_at)
             async with self.store.tenant(tenant) as db:
                 state = await self._record(claimed, outcome, db)
-                following = await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
+                following: Claim | Wait | None = Wait(0)
+                if more:
+                    following = await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
             telemetry.PARTS.labels(claimed.kind, state).inc()
             told = {"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
             telemetry.logger("deliver").info("part", extra=told)
@@ -137,21 +149,26 @@ class Outbox:
 
     def _wake(self, tenant: UUID, conversation: UUID, seconds: float) -> None:
         """Comes back when the head is due. The tick would, too, but up to ten seconds later."""
-        if seconds > TIMER_SECONDS or conversation in self.timers:
+        if seconds > TIMER_SECONDS or conversation in self.timers or self.closing.is_set():
             return
 
         async def later() -> None:
+            await asyncio.sleep(seconds + 0.01)
+            del self.timers[conversation]  # from here on it may be set anew, and is not cut off
+            self.sending.add(asyncio.current_task())
             try:
-                await asyncio.sleep(seconds + 0.01)
-                self.timers.pop(conversation, None)
                 await self.drain(tenant, conversation)
-            except (XinError, OSError) as problem:
-                telemetry.logger("deliver").warning("woken in vain", extra={"reason": str(problem)})
+            except Exception as problem:
+                telemetry.logger("deliver").warning("woken in vain", extra={"reason": type(problem).__name__})
             finally:
-                self.timers.pop(conversation, None)
+                self.sending.discard(asyncio.current_task())
 
         self.timers[conversation] = asyncio.create_task(later())
 
-    def _stop_timers(self) -> None:
+    async def _close(self) -> None:
+        """No new claims; what waits is left to the next start, what is being sent may end."""
+        self.closing.set()
         for timer in self.timers.values():
             timer.cancel()
+        if self.sending:
+            await asyncio.wait({task for task in self.sending if task}, timeout=CLOSE_SECONDS)

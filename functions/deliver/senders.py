@@ -1,5 +1,6 @@
 """Who sends for a channel: its provider's sender with the channel's own credentials, or the widget's stream."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ API_URLS = {
     "instagram": ("instagram_api_url", "instagram"),
 }
 """A kind's setting, and its path at the simulator."""
+SHOWING_SECONDS = 2
 CHANNEL_SECONDS = 30
 """How long a channel's opened credentials are kept in memory."""
 
@@ -122,7 +124,8 @@ class ToWidget:
             "n": claimed.n,
         }
         try:
-            await self._live.deliver(tenant, claimed.conversation, "message.created", message)
-        except (RedisError, OSError) as problem:
+            async with asyncio.timeout(SHOWING_SECONDS):
+                await self._live.deliver(tenant, claimed.conversation, "message.created", message)
+        except (RedisError, OSError, TimeoutError) as problem:
             telemetry.logger("deliver").warning("not shown live", extra={"reason": type(problem).__name__})
         return Sent(str(claimed.part))

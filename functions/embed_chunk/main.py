@@ -68,7 +68,7 @@ async def work_on_what_is_open(workshop: Workshop, event: KnowledgeUploaded, con
     more = await workshop.ingestion.run(event.tenant, event.asset)
     await workshop.show(event.tenant, event.asset)
     if more:
-        await workshop.publisher.nudge(event, context.follow(SOURCE))
+        workshop.publisher.soon(event, context.follow(SOURCE))
 
 
 handle = function.target()

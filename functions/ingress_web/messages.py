@@ -97,7 +97,7 @@ async def post_message(request: Request, web: TheWeb, session: OwnSession, corre
     if not taken.duplicate:
         await _show(web, session, posted, taken, at)
     event = MessageReceived(tenant=session.tenant, conversation=taken.conversation, seq=taken.seq)
-    await web.publisher.nudge(event, Context.start(SOURCE, correlation_id=correlation))
+    web.publisher.soon(event, Context.start(SOURCE, correlation_id=correlation))
     return Stored(id=taken.message, seq=taken.seq, duplicate=taken.duplicate)
 
 
@@ -125,7 +125,7 @@ async def mark_read(request: Request, web: TheWeb, session: OwnSession, correlat
         marked = await web_sessions.mark_read(db, session.conversation, seq=mark.seq)
     if marked.events:
         event = StatusReceived(tenant=session.tenant, channel=session.channel)
-        await web.publisher.nudge(event, Context.start(SOURCE, correlation_id=correlation))
+        web.publisher.soon(event, Context.start(SOURCE, correlation_id=correlation))
     return Unread(unread=marked.unread)
 
 

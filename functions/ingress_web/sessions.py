@@ -12,10 +12,10 @@ from functions.ingress_web.asking import TheWeb, read_json
 from functions.ingress_web.origins import check_origin
 from functions.ingress_web.rates import Allowance
 from functions.ingress_web.web import Web
+from functions.ingress_web.widgets import find_widget
 from shared.answering.persona import Language, Persona
-from shared.errors import NotFound
 from shared.problems import Refused
-from shared.store import channels, web_sessions
+from shared.store import web_sessions
 from shared.store.web_sessions import Widget
 from shared.text.persian import clean
 
@@ -67,27 +67,12 @@ class SessionOpened(BaseModel):
 async def open_session(request: Request, web: TheWeb) -> SessionOpened:
     """Goes on with the conversation of *resume* where that is still known, else begins one."""
     opening = await read_json(request, Opening)
-    widget = await _widget(web, opening.widget_id)
+    widget = await find_widget(web, opening.widget_id)
     check_origin(request, web, widget.origins)
     if opening.visitor_jwt is not None:
         raise Refused(422, "visitor_jwt: verified visitors are not enabled for this widget. Leave it out.")
     config = _config(widget, opening.page.lang)
     return await _resume(web, widget, opening, config) or await _begin(request, web, widget, opening, config)
-
-
-async def _widget(web: Web, widget_id: str) -> Widget:
-    try:
-        channel = UUID(widget_id)
-    except ValueError:
-        raise NotFound("no such widget") from None
-    tenant = await channels.resolve(web.store, channel)
-    if tenant is None:
-        raise NotFound("no such widget")
-    async with web.store.tenant(tenant) as db:
-        widget = await web_sessions.widget(db, channel)
-    if widget is None:
-        raise NotFound("no such widget")
-    return widget
 
 
 async def _resume(web: Web, widget: Widget, opening: Opening, config: Config) -> SessionOpened | None:

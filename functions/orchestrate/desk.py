@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 from uuid import UUID
+
+import psycopg
 
 from events import Context, MessageReceived, ReplyComposed
 from functions.orchestrate.endpoints import Endpoints
@@ -33,6 +35,8 @@ from shared.store.tenancy import Store
 from shared.store.turns import NewTurn
 
 BEAT_SECONDS = 5
+QUESTION_CHARACTERS = 8000
+"""Of a burst, the newest."""
 QUIET_SECONDS = 5.0
 """A policy may wait for quiet before it answers a burst, but no longer than this."""
 SINGLE_MESSAGES = 5
@@ -58,17 +62,22 @@ class Holding:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.rest()
+
+    async def rest(self) -> None:
+        """No beat comes after this."""
         assert self._task is not None
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])
 
     async def _beat(self) -> None:
         while not self.lost:
             await asyncio.sleep(BEAT_SECONDS)
-            with suppress(XinError):  # away for a beat: the next one tells
+            try:
                 async with self._store.tenant(self._tenant) as db:
                     self.lost = not await leases.beat(db, self._lease, event=self._event)
+            except (XinError, psycopg.Error) as problem:  # away for a beat: the next one tells
+                telemetry.logger("orchestrate").warning("a beat missed", extra={"reason": type(problem).__name__})
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class Desk:
         answers = {"correlation_id": found.waiting[-1].correlation}
         with telemetry.about(**answers, conversation=lease.conversation):
             reply = await self._answer(tenant, lease, found, policy, holding)
+            await holding.rest()  # a beat after the release would take the lease back
             return await self._commit(tenant, lease, found, reply, context.model_copy(update=answers))
 
     async def leave_to_another(self, event: MessageReceived, lease: Lease, context: Context) -> None:
@@ -129,12 +139,12 @@ class Desk:
         async with self.store.tenant(event.tenant) as db:
             await leases.give_up(db, lease)
         nudge = MessageReceived(tenant=event.tenant, conversation=lease.conversation, seq=lease.n)
-        await self.publisher.nudge(nudge, context.follow(SOURCE))
+        self.publisher.soon(nudge, context.follow(SOURCE))
 
     async def _answer(self, tenant: UUID, lease: Lease, found: Open, policy: Policy, holding: Holding) -> Reply:
         desk = found.desk
         ask = Ask(
-            question="\n".join(message.text for message in found.waiting if message.text),
+            question=_question(found),
             history=tuple(Said(message.role, message.text) for message in found.before),  # type: ignore[arg-type]
             persona=Persona.model_validate(desk.persona or {}),
             persona_version=desk.persona_version or 0,
@@ -192,7 +202,7 @@ class Desk:
         log.info("turn", extra={"turn": str(turn), "outcome": reply.outcome, "n": lease.n, "model": reply.model})
         telemetry.TURNS.labels(reply.outcome, reply.model or "none").inc()
         composed = ReplyComposed(tenant=tenant, conversation=lease.conversation)
-        await self.publisher.nudge(composed, context.follow(SOURCE))
+        self.publisher.soon(composed, context.follow(SOURCE))
         told = {"conversation_id": lease.conversation, "id": turn, "role": "bot", "text": reply.text[:500]}
         self.live.tell(tenant, "message.created", {**told, "outcome": reply.outcome, "status": reply.status})
         return following
@@ -218,6 +228,11 @@ def _hides_a_question(reply: Reply, found: Open) -> bool:
     """Whether words alone found nothing in a burst as a whole. A model that read it and passed has understood it."""
     read = any(rung.outcome == "no_answer" and rung.model != EXTRACTIVE for rung in reply.trace.rungs)
     return reply.outcome == "abstained" and len(found.waiting) > 1 and not read
+
+
+def _question(found: Open) -> str:
+    """The unanswered messages, joined; of too much the newest."""
+    return "\n".join(message.text for message in found.waiting if message.text)[-QUESTION_CHARACTERS:]
 
 
 async def _answer_to_one(ask: Ask, found: Open, search: Search) -> Reply | None:

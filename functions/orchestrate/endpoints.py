@@ -3,8 +3,9 @@
 import time
 from uuid import UUID
 
+from shared import telemetry
 from shared.answering.model import ModelEndpoint
-from shared.security.vault import Vault
+from shared.security.vault import Sealed, Vault
 from shared.settings import Settings
 from shared.store import models
 from shared.store.tenancy import Store
@@ -33,11 +34,15 @@ class Endpoints:
         )
 
     async def of(self, tenant: UUID) -> ModelEndpoint | None:
-        """None: no model speaks for this tenant, or its budget is spent. Raises Sealed, DatabaseAway."""
+        """None: no model speaks for this tenant, or its budget is spent. Raises DatabaseAway."""
         until, endpoint = self._known.get(tenant, (0.0, None))
         if until < time.monotonic():
-            async with self._store.tenant(tenant) as db:
-                own = await models.get(db, tenant, self._vault)
+            try:
+                async with self._store.tenant(tenant) as db:
+                    own = await models.get(db, tenant, self._vault)
+            except Sealed as problem:  # the customer is answered all the same
+                telemetry.logger("orchestrate").error("a model's key does not open", extra={"reason": str(problem)})
+                own = None
             endpoint = self._default
             if own is not None:
                 endpoint = _within_budget(own)

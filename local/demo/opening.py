@@ -46,7 +46,7 @@ async def _upload(demo: Demo, store: Store, objects: Objects, publisher: Publish
     upload = Upload(key, name, "text/markdown", len(content), sha256, context.correlation_id)
     async with store.tenant(demo.tenant) as db:
         await knowledge.create(db, asset, upload, title=title)
-    await publisher.nudge(KnowledgeUploaded(tenant=demo.tenant, asset=asset), context)
+    publisher.soon(KnowledgeUploaded(tenant=demo.tenant, asset=asset), context)
 
 
 async def _still_indexing(demo: Demo, store: Store) -> bool:

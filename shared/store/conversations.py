@@ -35,6 +35,10 @@ SAID = """
 """
 
 
+MOST_WAITING = 100
+"""Of a longer burst the newest are read; the turn covers all."""
+
+
 @dataclass(frozen=True)
 class Desk:
     """Where a conversation is answered: its channel, and the published persona and policy of the channel's brand."""
@@ -83,7 +87,7 @@ async def read_open(db: Db, lease: Lease, *, history: int = 12) -> Open:
     if desk is None:
         raise NotFound("no such conversation")
     cursor = db.cursor(row_factory=class_row(Message))
-    limit = history + lease.n - lease.after
+    limit = history + min(MOST_WAITING, lease.n - lease.after)
     await cursor.execute(SAID, {"conversation": lease.conversation, "n": lease.n, "limit": limit})
     said = list(reversed(await cursor.fetchall()))
     waiting = [message for message in said if message.role == "customer" and message.seq > lease.after]

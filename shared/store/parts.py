@@ -14,7 +14,8 @@ from psycopg.rows import class_row
 from shared.errors import NotFound
 from shared.store.tenancy import Db
 
-SLOT_SECONDS = 30
+PAUSED_SECONDS = 3600.0
+"""What waits for a channel that was switched off; the tick finds it when it is on again."""
 
 LOCK = """
     SELECT status, human_through, send_part, send_claim, send_until < clock_timestamp() AS over,
@@ -30,7 +31,9 @@ CANCEL = """
 
 HEAD = """
     SELECT p.id AS part, p.state,
-           extract(epoch FROM greatest(p.next_attempt_at, h.blocked_until) - clock_timestamp())::float AS wait_seconds
+           CASE WHEN h.enabled
+                THEN extract(epoch FROM greatest(p.next_attempt_at, h.blocked_until) - clock_timestamp())::float
+                ELSE %(paused)s END AS wait_seconds
       FROM outbound_parts p JOIN channels h ON h.id = p.channel_id
      WHERE p.conversation_id = %(conversation)s AND p.state IN ('queued', 'unknown') AND p.ambiguous < 2
        AND (p.author <> 'bot' OR (%(status)s IN ('bot', 'waiting') AND p.seq > %(human_through)s))
@@ -153,7 +156,7 @@ async def claim(db: Db, conversation: UUID, *, reconcile_seconds: Mapping[str, f
             UNKNOWN, {**held, "wait": reconcile_seconds[kind], "reason": "the sender vanished while sending"}
         )
         await db.execute(CLEAR_SLOT, held)
-    now = {"conversation": conversation, "status": status, "human_through": human_through}
+    now = {"conversation": conversation, "status": status, "human_through": human_through, "paused": PAUSED_SECONDS}
     await db.execute(CANCEL, now)
     head = await (await db.execute(HEAD, now)).fetchone()
     if head is None:

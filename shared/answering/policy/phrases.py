@@ -26,8 +26,8 @@ def holds(text_words: Sequence[str], phrase: str) -> bool:
     longest = len(joined) + max(map(len, _ENDINGS))
     for first in range(len(text_words)):
         run = ""
-        for word in text_words[first:]:
-            run += word
+        for place in range(first, len(text_words)):
+            run += text_words[place]
             if run.startswith(joined) and run[len(joined) :] in _ENDINGS:
                 return True
             if len(run) > longest:

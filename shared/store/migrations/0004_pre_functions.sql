@@ -30,21 +30,28 @@ COMMENT ON FUNCTION list_tenants IS 'Every tenant''s id.';
 CREATE FUNCTION due_work(p_limit integer, p_patience interval) RETURNS TABLE (kind text, tenant_id uuid, id uuid, since timestamptz)
   LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 BEGIN ATOMIC
-  (SELECT 'message', c.tenant_id, c.id, c.open_since FROM conversations c
-    WHERE c.last_in > c.answered AND c.status IN ('bot', 'waiting') AND c.open_since < clock_timestamp() - p_patience
-      AND (c.lease_event IS NULL OR c.lease_beat < clock_timestamp() - interval '20 s')
-    ORDER BY c.open_since LIMIT p_limit)
+  (SELECT 'message', w.tenant_id, w.id, w.open_since FROM (
+      SELECT c.tenant_id, c.id, c.open_since, row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.open_since) AS place
+        FROM conversations c
+       WHERE c.last_in > c.answered AND c.status IN ('bot', 'waiting') AND c.open_since < clock_timestamp() - p_patience
+         AND (c.lease_event IS NULL OR c.lease_beat < clock_timestamp() - interval '20 s')) w
+    ORDER BY w.place, w.open_since LIMIT p_limit)
   UNION ALL
   (SELECT 'unanswered', c.tenant_id, c.id, c.open_since FROM conversations c
     WHERE c.last_in > c.answered AND c.status IN ('bot', 'waiting') AND c.open_since < clock_timestamp() - interval '60 s'
     ORDER BY c.open_since LIMIT p_limit)
   UNION ALL
-  (SELECT 'part', p.tenant_id, p.conversation_id, min(p.next_attempt_at)
-     FROM outbound_parts p JOIN conversations c ON c.id = p.conversation_id JOIN channels h ON h.id = p.channel_id
-    WHERE p.state IN ('queued', 'unknown') AND p.ambiguous < 2 AND p.next_attempt_at < clock_timestamp() - least(p_patience, interval '2 s')
-      AND c.send_part IS NULL AND coalesce(h.blocked_until, '-infinity') < clock_timestamp()
-      AND (p.author <> 'bot' OR (c.status IN ('bot', 'waiting') AND p.seq > c.human_through))
-    GROUP BY p.tenant_id, p.conversation_id ORDER BY 4 LIMIT p_limit)
+  (SELECT 'part', w.tenant_id, w.conversation_id, w.next_attempt_at FROM (
+      SELECT p.tenant_id, p.conversation_id, p.next_attempt_at,
+             row_number() OVER (PARTITION BY p.tenant_id ORDER BY p.next_attempt_at) AS place
+        FROM (SELECT DISTINCT ON (p.conversation_id) p.* FROM outbound_parts p JOIN conversations c ON c.id = p.conversation_id
+               WHERE p.state IN ('queued', 'unknown') AND p.ambiguous < 2 AND c.send_part IS NULL
+                 AND (p.author <> 'bot' OR (c.status IN ('bot', 'waiting') AND p.seq > c.human_through))
+               ORDER BY p.conversation_id, p.seq, p.ordinal) p
+        JOIN channels h ON h.id = p.channel_id
+       WHERE p.next_attempt_at < clock_timestamp() - least(p_patience, interval '2 s')
+         AND h.enabled AND coalesce(h.blocked_until, '-infinity') < clock_timestamp()) w
+    ORDER BY w.place, w.next_attempt_at LIMIT p_limit)
   UNION ALL
   (SELECT 'part', c.tenant_id, c.id, c.send_until FROM conversations c
     WHERE c.send_part IS NOT NULL AND c.send_until < clock_timestamp() ORDER BY c.send_until LIMIT p_limit)
@@ -68,7 +75,7 @@ BEGIN ATOMIC
   (SELECT 'run', r.tenant_id, r.id, r.created_at FROM automation_runs r
     WHERE r.state = 'due' AND r.created_at < clock_timestamp() - interval '30 s' ORDER BY r.created_at LIMIT p_limit);
 END;
-COMMENT ON FUNCTION due_work IS 'What stayed open, messages for so long: conversations to answer or to send for, channels with events to join, assets, rules, runs.';
+COMMENT ON FUNCTION due_work IS 'What stayed open, messages for so long, every tenant''s oldest first: conversations to answer or to send for, channels with events to join, assets, rules, runs.';
 
 CREATE FUNCTION prune() RETURNS bigint
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
