@@ -112,9 +112,9 @@ async def main() -> None:
     homes = dict.fromkeys(public.values(), None) | dict.fromkeys(private.values(), here)
     readiness = Readiness(homes, settings.sink)
     closing = [function.closes for function in public.values()]
-    public_server = server(
-        PublicDoor(public, readiness, demo, simulator), host=LOOPBACK, port=settings.port, closing=closing
-    )
+    door = PublicDoor(public, readiness, demo, simulator)
+    proxies = settings.trusted_proxies
+    public_server = server(door, host=LOOPBACK, port=settings.port, closing=closing, trusted_proxies=proxies)
     simulated = server(simulator.app, host=LOOPBACK, port=simulator_port, closing=[simulator.closing.set])
     ending = [function.closes for function in private.values()]
     private_server = server(PrivateDoor(private), host=LOOPBACK, port=private_port, closing=ending)

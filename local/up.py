@@ -273,7 +273,7 @@ def _listen_for_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
 def main(children: Children | None = None) -> int:
     """The exit code: 0 after a stop that was asked for, 1 with one clear line for anything else."""
     if not sys.platform.startswith("linux"):
-        print("Xin runs on Linux (on Windows: inside WSL). For other systems use kind: see docs/deployment.md.")
+        print("Xin runs on Linux (on Windows: inside WSL).")
         return 1
     try:
         asyncio.run(up(Environment.load(os.environ, ROOT), children or Children()))

@@ -1,10 +1,10 @@
-"""Every function starts under functions-framework's own command line and does there what it does everywhere."""
+"""Every function starts under functions-framework's command line and under ours, and does the same there."""
 
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -22,16 +22,25 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/mai
 START_SECONDS = 40
 
 
+def stock(name: str, port: int) -> list[str]:
+    """functions-framework's own command line."""
+    source = ROOT / "functions" / name / "main.py"
+    target = ["--asgi", "--source", str(source), "--target", "handle"]
+    return ["functions_framework", *target, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def own(name: str, port: int) -> list[str]:
+    """What an image runs; the port comes by the environment."""
+    return ["shared.hosting", f"functions.{name}.main"]
+
+
 @contextmanager
-def started(name: str, environment: dict[str, str]) -> Iterator[str]:
+def started(name: str, environment: dict[str, str], arguments: Callable[[str, int], list[str]]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    source = ROOT / "functions" / name / "main.py"
-    command = [sys.executable, "-m", "functions_framework", "--asgi", "--source", str(source), "--target", "handle"]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", str(port)], env={**os.environ, **environment}, cwd=ROOT
-    )
+    command = [sys.executable, "-m", *arguments(name, port)]
+    process = subprocess.Popen(command, env={**os.environ, **environment, "PORT": str(port)}, cwd=ROOT)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -50,8 +59,11 @@ def wait_until_alive(url: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_starts(name: str, database: DatabaseUrls, valkey: str, tmp_path: Path) -> None:
-    """Started by the stock command, it is healthy, and answers an event or a request as its own host does."""
+@pytest.mark.parametrize("arguments", [stock, own])
+def test_starts(
+    arguments: Callable[[str, int], list[str]], name: str, database: DatabaseUrls, valkey: str, tmp_path: Path
+) -> None:
+    """Started by either command, it is healthy, and answers an event or a request alike."""
     environment = {
         "PYTHONPATH": str(ROOT),
         "DATABASE_URL": database.app,
@@ -64,7 +76,7 @@ def test_starts(name: str, database: DatabaseUrls, valkey: str, tmp_path: Path) 
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
     }
-    with started(name, environment) as url:
+    with started(name, environment, arguments) as url:
         wait_until_alive(url)
         if name in TAKES_EVENTS:
             event = ReplyComposed(tenant=uuid4(), conversation=uuid4())
