@@ -87,7 +87,7 @@ async def test_reply(shop: Shop, broker: Broker, console: Console, conversation:
     assert said["author"]["name"] == "operator یک"
     shown = (await shop.viewer.get(f"/conversations/{conversation}")).json()
     assert (shown["status"], shown["owner_name"], shown["unread"]) == ("human", "operator یک", 0)
-    assert len(broker.of_type("reply.composed.v1", conversation)) == 1
+    assert len(await broker.told("reply.composed.v1", conversation)) == 1
     await console.live.said()
     heard = await console.live.read(tenant_stream(shop.tenant), before, wait_seconds=0)
     assert [kind for _, kind, _ in heard] == ["message.created", "conversation.updated"]
@@ -142,7 +142,7 @@ async def test_release(shop: Shop, broker: Broker, conversation: UUID) -> None:
     released = await shop.operator.post(f"/conversations/{conversation}/release")
 
     assert (released.status_code, released.json()["status"], released.json()["owner_id"]) == (200, "bot", None)
-    (event,) = broker.of_type("message.received.v1", conversation)
+    (event,) = await broker.told("message.received.v1", conversation)
     assert event["data"] == {"conversation": str(conversation), "seq": 1}
     again = await shop.operator.post(f"/conversations/{conversation}/release")
     assert again.status_code == 409

@@ -60,7 +60,7 @@ async def test_upload(shop: Shop, console: Console, broker: Broker) -> None:
 
     assert answer.status_code == 202
     asset = answer.json()["id"]
-    assert len(broker.of_type("knowledge.uploaded.v1", asset)) == 1
+    assert len(await broker.told("knowledge.uploaded.v1", asset)) == 1
     assert await stored(console, shop, asset) == ["1"]
     shown = (await shop.viewer.get(f"/knowledge/{asset}")).json()
     assert (shown["title"], shown["name"], shown["status"]) == ("ساعت‌های ما", "ساعت کاری.md", "pending")

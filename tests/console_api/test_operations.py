@@ -96,7 +96,7 @@ async def test_redeliver(shop: Shop, console: Console, broker: Broker) -> None:
         answer = await shop.owner.post(f"/dead-letters/{letter}/redeliver")
 
         assert answer.status_code == 200
-        sent = broker.of_type("knowledge.uploaded.v1", event.asset)[-1]
+        sent = (await broker.told("knowledge.uploaded.v1", event.asset))[-1]
         assert sent["id"] == answer.json()["event_id"] != headers["ce-id"]
         assert (sent["tenantid"], sent["correlationid"]) == (str(shop.tenant), "c-1")
         assert (await shop.owner.get(f"/dead-letters/{letter}")).json()["redelivered_at"]
@@ -152,7 +152,7 @@ async def test_nobodys_letters(shop: Shop, admin: httpx.AsyncClient, console: Co
     assert (await admin.get(f"/dead-letters/{letter}", headers=inside)).status_code == 404
     assert letter in (await admin.get("/dead-letters")).text
     assert (await admin.post(f"/dead-letters/{letter}/redeliver")).status_code == 200
-    assert broker.of_type("knowledge.uploaded.v1", asset)
+    assert await broker.told("knowledge.uploaded.v1", asset)
     assert (await admin.delete(f"/dead-letters/{letter}")).status_code == 204
 
 

@@ -1,8 +1,9 @@
 """A shop with a widget on its page: its visitors, and the ways in which it answers them."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -34,6 +35,17 @@ class Broker:
         headers = Request(scope).headers
         self.events.append((headers["ce-type"], headers["ce-subject"]))
         await Response(status_code=202)(scope, receive, send)
+
+    async def told(self, kind: str, *, times: int = 1) -> list[str]:
+        """The subjects of a kind of event, once there are so many, or after two seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while len(self._of(kind)) < times:
+                    await asyncio.sleep(0.01)
+        return self._of(kind)
+
+    def _of(self, kind: str) -> list[str]:
+        return [subject for told, subject in self.events if told == kind]
 
 
 class NoTrace(BaseModel):

@@ -22,7 +22,7 @@ async def test_write(visitor: Visitor, broker: Broker) -> None:
 
     assert answer.status_code == 202
     assert (answer.json()["seq"], answer.json()["duplicate"]) == (1, False)
-    assert ("ir.xinbot.message.received.v1", str(visitor.conversation)) in broker.events
+    assert str(visitor.conversation) in await broker.told("ir.xinbot.message.received.v1")
     (item,) = (await visitor.get()).json()["items"]
     assert item == {
         "id": answer.json()["id"],
@@ -176,7 +176,7 @@ async def test_read(visitor: Visitor, broker: Broker) -> None:
     answers = [await mark_read(visitor, 2), await mark_read(visitor, 2), await mark_read(visitor, 1)]
 
     assert [answer.json() for answer in answers] == [{"unread": 1}] * 3
-    told = [subject for kind, subject in broker.events if kind == "ir.xinbot.status.received.v1"]
+    told = await broker.told("ir.xinbot.status.received.v1")
     assert told.count(str(visitor.shop.tenant.channel)) == 1, "a mark that is repeated is no news"
     await visitor.shop.house.outbox.join(visitor.shop.tenant.id, visitor.shop.tenant.channel)
     states = await visitor.shop.run("SELECT state FROM outbound_parts ORDER BY seq")

@@ -1,5 +1,6 @@
 """The public door: what a browser is told with every page, and whose files it serves."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -229,7 +230,8 @@ async def ask(door: PublicDoor, path: str) -> tuple[int, bytes]:
     sent: list[Message] = []
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
+        await asyncio.Event().wait()  # the client stays, and says no more
+        raise AssertionError
 
     async def send(message: Message) -> None:
         sent.append(message)
