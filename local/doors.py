@@ -20,6 +20,7 @@ from shared.errors import Retryable
 from shared.hosting import Function
 
 ROOT = Path(__file__).parents[1]
+LOOK_UP_SECONDS = 1
 NOT_NEEDED_TO_ANSWER = {"objects", "embeddings"}
 
 
@@ -121,10 +122,10 @@ class PublicDoor:
     async def _widget_policy(self, request: Request) -> str:
         web = await self._functions["ingress-web"].start()
         try:
-            sites = await framed_by(web, request.query_params.get("widget_id", ""))
-        except Retryable:
-            # Nobody can be served now. A page that waits for us must not stay blank, so it is shown, and comes again.
-            sites = None
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                sites = await framed_by(web, request.query_params.get("widget_id", ""))
+        except (Retryable, TimeoutError):
+            sites = None  # nobody can be served now: the app is shown and tries again, where a refused page stays blank
         return content_policy(framed_by=sites, connects_to=[self._api])
 
     async def _answer(self, path: str) -> Response:

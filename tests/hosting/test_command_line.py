@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from events import Context, ReplyComposed, to_http
-from local.machine.schema import DatabaseUrls
 
 ROOT = Path(__file__).parents[2]
 TAKES_EVENTS = {"orchestrate", "deliver", "embed_chunk", "automation_tick"}
@@ -60,22 +59,8 @@ def wait_until_alive(url: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("arguments", [stock, own])
-def test_starts(
-    arguments: Callable[[str, int], list[str]], name: str, database: DatabaseUrls, valkey: str, tmp_path: Path
-) -> None:
+def test_starts(arguments: Callable[[str, int], list[str]], name: str, environment: dict[str, str]) -> None:
     """Started by either command, it is healthy, and answers an event or a request alike."""
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "DATABASE_URL": database.app,
-        "REDIS_URL": valkey,
-        "K_SINK": "http://127.0.0.1:9/xin/default",
-        "XIN_SECRET_KEYS": "k1:" + "A" * 43 + "=",
-        "XIN_TOKEN_KEYS": "k1:" + "A" * 43 + "=",
-        "XIN_VECTORS_PATH": str(tmp_path),
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
-    }
     with started(name, environment, arguments) as url:
         wait_until_alive(url)
         if name in TAKES_EVENTS:

@@ -198,8 +198,10 @@ async def test_read_before_it_is_recorded(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("seq", [-1, 2**63, "x", None])
 async def test_read_nonsense(visitor: Visitor, seq: object) -> None:
-    """A mark that is no number of a message is refused."""
-    assert (await mark_read(visitor, seq)).status_code == 422
+    """A mark that is no number of a message is refused, and the field is named."""
+    answer = await mark_read(visitor, seq)
+    assert answer.status_code == 422
+    assert [problem["field"] for problem in answer.json()["errors"]] == ["seq"]
 
 
 async def test_read_ahead(visitor: Visitor) -> None:

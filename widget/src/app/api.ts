@@ -20,6 +20,12 @@ export interface Stored {
   duplicate: boolean;
 }
 
+/** Messages, oldest first. *next*: where the page after this one begins, null when there is none. */
+export interface MessagePage {
+  messages: Message[];
+  next: number | null;
+}
+
 export class ApiError extends Error {
   constructor(
     /** The HTTP status; 0 when no answer came. */
@@ -48,11 +54,12 @@ export class WidgetApi {
     });
   }
 
-  /** The newest page of messages after *after*, oldest first. */
-  async messages(session: Session, after: number): Promise<Message[]> {
+  /** The first hundred messages above *after*. */
+  async messages(session: Session, after: number): Promise<MessagePage> {
     const query = new URLSearchParams({ after: String(after), limit: String(PAGE) });
     const path = `${conversationPath(session)}/messages?${query}`;
-    return (await this.call<{ items: Message[] }>("GET", path, session)).items;
+    const { items } = await this.call<{ items: Message[] }>("GET", path, session);
+    return { messages: items, next: items.length < PAGE ? null : (items.at(-1)?.seq ?? null) };
   }
 
   send(session: Session, key: string, text: string): Promise<Stored> {

@@ -3,7 +3,15 @@ import { computed, signal } from "@preact/signals";
 
 import { backOff, follow } from "../stream/event-stream";
 import type { Language } from "../locale";
-import { ApiError, bearer, historyStart, type Session, type WidgetApi, type WidgetConfig } from "./api";
+import {
+  ApiError,
+  bearer,
+  historyStart,
+  type MessagePage,
+  type Session,
+  type WidgetApi,
+  type WidgetConfig,
+} from "./api";
 import * as conversation from "./conversation";
 import type { Conversation, Role } from "./conversation";
 import { readEvent, type ServerEvent } from "./events";
@@ -141,9 +149,13 @@ export class ChatSession {
     return session;
   }
 
+  /** All that stands above *after*, page by page. */
   private async catchUp(session: Session, after: number): Promise<void> {
-    const messages = await this.api.messages(session, after);
-    this.change((state) => messages.reduce(conversation.received, state));
+    for (let from: number | null = after; from !== null;) {
+      const page: MessagePage = await this.api.messages(session, from);
+      this.change((state) => page.messages.reduce(conversation.received, state));
+      from = page.next;
+    }
   }
 
   private listen(session: Session): void {
@@ -179,8 +191,8 @@ export class ChatSession {
       case "typing":
         this.showTyping(event.role);
         break;
-      case "reset": // the server no longer has what we missed
-        void this.catchUp(session, conversation.lastSeq(this.state.value)).catch(() => undefined);
+      case "reset": // the server no longer has what we missed: perhaps an answer that left late, below what we have
+        void this.catchUp(session, historyStart(conversation.lastSeq(this.state.value))).catch(() => undefined);
         break;
     }
   }
