@@ -126,8 +126,13 @@ class Function(Generic[A]):
             if self._app is None:
                 settings = settings or Settings.load()
                 telemetry.set_up(settings, self.name)
-                self._app = await self._stack.enter_async_context(self._opens(settings))
-                self._site = self._serves(self._app) if self._serves else None
+                app = await self._stack.enter_async_context(self._opens(settings))
+                try:
+                    self._site = self._serves(app) if self._serves else None
+                except BaseException:
+                    await self._stack.aclose()
+                    raise
+                self._app = app
             return self._app
 
     async def stop(self) -> None:
