@@ -107,7 +107,7 @@ async def main() -> None:
     urls = {name: f"{settings.public_url}/fn/{name}" for name in public}
     urls |= {name: f"http://{LOOPBACK}:{private_port}/{name}" for name in private}
 
-    simulator = create_simulator(Accounts(accounts=demo.accounts(), any_webhook_url=True))
+    simulator = create_simulator(Accounts(accounts=demo.accounts(), any_chat=True, any_webhook_url=True))
     here = asyncio.get_running_loop()
     homes = dict.fromkeys(public.values(), None) | dict.fromkeys(private.values(), here)
     readiness = Readiness(homes, settings.sink)

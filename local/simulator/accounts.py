@@ -90,6 +90,8 @@ class Accounts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     accounts: list[Account] = []
+    any_chat: bool = False
+    """Takes messages to customers that never wrote here, too: a webhook may have been posted by hand."""
     any_webhook_url: bool = False
     """Like the Bot API server's `--local`: setWebhook takes plain HTTP, any host and any port."""
 

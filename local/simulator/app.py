@@ -59,7 +59,7 @@ class Simulator:
 
     def __init__(self, accounts: Accounts, *, now: Callable[[], float], patience: Sequence[float]) -> None:
         self.now = now
-        self.ledger = Ledger()
+        self.ledger = Ledger(any_chat=now if accounts.any_chat else None)
         self.scripts = Scripts()
         self.webhooks = Webhooks(patience)
         self.closing = asyncio.Event()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -139,13 +139,18 @@ class Chat:
 class Ledger:
     """All chats of all accounts, bounded in number and length."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, any_chat: Callable[[], float] | None = None) -> None:
+        """*any_chat*: a clock by which a chat that nobody wrote in counts as just written in."""
+        self._any_chat = any_chat
         self.warnings: deque[str] = deque(maxlen=WARNINGS)
         self._sent: deque[Sent] = deque(maxlen=SENT)
         self._seq = 0
         self._chats: OrderedDict[tuple[str, str], Chat] = OrderedDict()
 
     def chat(self, account: str, id: str) -> Chat | None:
+        """The chat, if somebody wrote there; with *any_chat* everybody has."""
+        if self._any_chat and (account, id) not in self._chats:
+            return self.open_chat(account, id)
         return self._chats.get((account, id))
 
     def open_chat(self, account: str, id: str, name: str = "") -> Chat:
@@ -153,6 +158,8 @@ class Ledger:
         chat = self._chats.get((account, id))
         if chat is None:
             chat = self._chats[account, id] = Chat(account, id, name)
+            if self._any_chat:
+                chat.last_customer_at = self._any_chat()
             if len(self._chats) > CHATS:
                 self._forget_one()
         else:
