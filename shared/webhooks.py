@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from events import Context, MessageReceived, StatusReceived
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.errors import Forged, Retryable, TooLarge, Unreadable
 from shared.hosting import read_body
 from shared.live import Live
@@ -142,6 +142,7 @@ class Webhooks:
 
     async def _store(self, opened: OpenChannel, batch: Batch, context: Context) -> None:
         channel = opened.channel
+        await failpoints.reached("ingress.authenticated")
         ours, events = _sort(batch, channel.account)
         taken: list[tuple[Incoming, Taken]] = []
         async with self._app.store.connection() as db:
@@ -154,6 +155,7 @@ class Webhooks:
         if events:
             async with self._app.store.tenant(channel.tenant) as db:
                 await taking_in.store_events(db, channel.tenant, channel.id, events)
+        await failpoints.reached("ingress.stored")
         self._tell(channel, taken, bool(events), context)
 
     def _tell(

@@ -12,7 +12,7 @@ from uuid import UUID
 from cloudevents.http import CloudEvent
 
 from events import AutomationDue, Context, Event, KnowledgeUploaded, MessageReceived, ReplyComposed, StatusReceived
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.automation.schedule import next_due
 from shared.errors import Permanent
 from shared.publishing import Publisher
@@ -51,6 +51,7 @@ class Rounds:
         """One look; one event for each thing that stayed open. Raises Retryable when the broker is away."""
         due = await work.due(self.store, limit=LIMIT, patience_seconds=self.patience_seconds)
         self.patience_seconds = PATIENCE_SECONDS
+        await failpoints.reached("automation-tick.looked")
         self._raise_alarm([item for item in due if item.kind == "unanswered"])
         for item in due:
             if item.kind == "rule":
@@ -78,6 +79,7 @@ class Rounds:
                     await automation_runs.finish(db, run, state="done", outcome="noted")
                 case _:
                     await automation_runs.finish(db, run, state="failed", outcome="this action is not known")
+        await failpoints.reached("automation-tick.done")
 
     async def keep(self, letter: CloudEvent) -> None:
         """Under its tenant where the row that it names is that tenant's, else for the platform's administrator."""
@@ -102,6 +104,7 @@ class Rounds:
                 attributes=attributes,
                 correlation_id=attributes.get("correlationid"),
             )
+        await failpoints.reached("automation-tick.kept")
 
     async def _claim(self, item: Due) -> None:
         try:
@@ -112,6 +115,7 @@ class Rounds:
                 "rule not claimed", extra={"rule": str(item.id), "reason": str(problem)}
             )
             return
+        await failpoints.reached("automation-tick.claimed")
         if run is not None:
             event = AutomationDue(tenant=item.tenant, run=run)
             self.publisher.soon(event, Context.start(SOURCE))

@@ -13,6 +13,7 @@ from functions.console_api.console import Console
 from functions.console_api.fields import SaidText
 from functions.console_api.pages import CursorText, Limit, Page, RowId, cursor_of, page_of, read_cursor, read_number
 from functions.console_api.roles import PREFIX
+from shared import failpoints
 from shared.edge import Correlation
 from shared.problems import Person, Refused
 from shared.providers.catalogue import PROVIDERS
@@ -129,6 +130,7 @@ async def create_message(
             raise await _held(db, problem) from None
         message = await inbox.message(db, conversation, said.message)
         await member.note(db, "conversation.replied", conversation, seq=said.seq)
+    await failpoints.reached("console-api.replied")
     await console.nudge(ReplyComposed(tenant=member.tenant, conversation=conversation), correlation)
     shown = _show(message)
     data = {"conversation_id": conversation, **shown.model_dump(mode="json", exclude={"sources"})}

@@ -16,6 +16,7 @@ from functions.console_api.fields import Name, SaidText
 from functions.console_api.pages import CursorText, Limit, Page, RowId, id_of, page_of, read_cursor
 from functions.console_api.roles import PREFIX
 from functions.console_api.uploads import UploadForm
+from shared import failpoints
 from shared.edge import Correlation
 from shared.errors import XinError
 from shared.knowledge.objects import knowledge_key
@@ -251,6 +252,7 @@ async def _store(
     """Streams the file into the object store. Raises TooLarge, ObjectsAway, Refused."""
     key = knowledge_key(member.tenant, asset, version)
     stored = await console.objects.put_stream(key, form.chunks(), limit=FILE_BYTES)
+    await failpoints.reached("console-api.object_stored")
     return Upload(
         key=key,
         name=form.name,
@@ -272,6 +274,7 @@ async def _drop(console: Console, key: str) -> None:
 async def _announce(
     console: Console, member: Member, asset: UUID, correlation: str, *, kind: str = "knowledge.changed"
 ) -> None:
+    await failpoints.reached("console-api.upload_stored")
     await console.nudge(KnowledgeUploaded(tenant=member.tenant, asset=asset), correlation)
     console.live.tell(member.tenant, kind, {"id": asset})
 

@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from functions.deliver.senders import RECONCILE_SECONDS, Senders
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.errors import XinError
 from shared.live import Live
 from shared.providers.outgoing import Ambiguous, ChannelRefused, Later, Refused, Sent
@@ -73,6 +73,7 @@ class Outbox:
         """Applies what the provider told to the parts that it speaks of."""
         async with self.store.tenant(tenant) as db:
             changed = await joining.join(db, channel)
+        await failpoints.reached("deliver.joined")
         for part in changed:
             self._show(tenant, part.conversation, part.message, part.state)
 
@@ -82,12 +83,15 @@ class Outbox:
         Returns the next claim, taken in the same transaction; without *more*, a moment's wait for another handler.
         """
         with telemetry.about(correlation_id=claimed.correlation, part=claimed.part):
+            await failpoints.reached("deliver.claimed")
             outcome = await self._call(tenant, claimed, claimed_at)
+            await failpoints.reached("deliver.answered")
             async with self.store.tenant(tenant) as db:
                 state = await self._record(claimed, outcome, db)
                 following: Claim | Wait | None = Wait(0)
                 if more:
                     following = await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
+            await failpoints.reached("deliver.recorded")
             telemetry.PARTS.labels(claimed.kind, state).inc()
             told = {"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
             telemetry.logger("deliver").info("part", extra=told)

@@ -14,7 +14,7 @@ from events import Context, MessageReceived, StatusReceived
 from functions.ingress_web.asking import OwnSession, TheWeb, read_json
 from functions.ingress_web.rates import Allowance
 from functions.ingress_web.web import NAME, SOURCE, Web
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.edge import Correlation
 from shared.problems import Refused
 from shared.providers.web import WidgetMessage, incoming
@@ -93,6 +93,7 @@ async def post_message(request: Request, web: TheWeb, session: OwnSession, corre
         raise Refused(429, "Too many messages at once. Wait a moment and send it again.", headers=retry)
     at = datetime.now(UTC)
     taken = await _store(web, session, posted, at, correlation)
+    await failpoints.reached("ingress-web.stored")
     telemetry.logger(NAME).info("message", extra={"seq": taken.seq, "duplicate": taken.duplicate})
     if not taken.duplicate:
         await _show(web, session, posted, taken, at)

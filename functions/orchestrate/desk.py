@@ -15,7 +15,7 @@ import psycopg
 
 from events import Context, MessageReceived, ReplyComposed
 from functions.orchestrate.endpoints import Endpoints
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.answering.model import Models
 from shared.answering.persona import Persona
 from shared.answering.policy.rules import Policy
@@ -131,6 +131,7 @@ class Desk:
         answers = {"correlation_id": found.waiting[-1].correlation}
         with telemetry.about(**answers, conversation=lease.conversation):
             reply = await self._answer(tenant, lease, found, policy, holding)
+            await failpoints.reached("orchestrate.composed")
             await holding.rest()  # a beat after the release would take the lease back
             return await self._commit(tenant, lease, found, reply, context.model_copy(update=answers))
 
@@ -196,6 +197,7 @@ class Desk:
             turn = await turns.commit(db, tenant, found.desk.channel, lease, new, correlation=context.correlation_id)
             # S5 in S4's transaction: the row is locked, so no message can come between the two.
             following = await leases.release(db, lease) if turn else None
+        await failpoints.reached("orchestrate.committed")
         if turn is None:
             log.info("turn dropped: taken over meanwhile")
             return None

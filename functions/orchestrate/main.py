@@ -4,6 +4,7 @@ import time
 
 from events import Context, MessageReceived
 from functions.orchestrate.desk import Desk, Holding
+from shared import failpoints
 from shared.hosting import HANDLER_SECONDS, Function
 from shared.store import conversations, leases
 
@@ -22,6 +23,8 @@ async def answer_what_is_open(desk: Desk, event: MessageReceived, context: Conte
         found = await conversations.read_open(db, lease) if lease else None
         if lease is None:
             await conversations.must_exist(db, event.conversation)
+    if lease is not None:
+        await failpoints.reached("orchestrate.leased")
     while lease is not None:
         if time.monotonic() - started > HANDLER_SECONDS - WHOLE_TURN_SECONDS:
             await desk.leave_to_another(event, lease, context)

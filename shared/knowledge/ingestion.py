@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID, uuid5
 
+from shared import failpoints
 from shared.errors import NotFound
 from shared.knowledge.chunking import indexed_text, passages
 from shared.knowledge.documents import DocumentRejected, Section, read_document
@@ -75,6 +76,7 @@ class Ingestion:
                 job = await jobs.claim(db, asset)
             if job is None:
                 break
+            await failpoints.reached("embed-chunk.claimed")
             await _Slice(self, tenant, job, deadline).work()
             await self._remove_leftovers(tenant, asset)
         async with self.store.tenant(tenant) as db:
@@ -136,6 +138,7 @@ class Ingestion:
             await self.objects.delete_prefix(knowledge_prefix(tenant, leftover.asset))
         elif leftover.key:
             await self.objects.delete(leftover.key)
+        await failpoints.reached("embed-chunk.removed")
         async with self.store.tenant(tenant) as db:
             await jobs.removed(db, leftover)
 
@@ -197,6 +200,7 @@ class _Slice:
         title = document.title if named and document.title else self._job.title
         async with self._all.store.tenant(self._tenant) as db:
             self._job = await jobs.keep_chunks(db, self._job, chunks, title=title)
+        await failpoints.reached("embed-chunk.read")
 
     def _cut(self, sections: Sequence[Section]) -> list[Chunk]:
         chunks = []
@@ -218,6 +222,7 @@ class _Slice:
             chunks = await self._chunks(self._job.position, SPARSE_BATCH)
             points = await asyncio.to_thread(self._points, chunks, None)
             await self._all.index.upsert(active, points)
+            await failpoints.reached("embed-chunk.indexed")
             await self._progress(position=self._job.position + len(chunks))
         active_again, wanted = await self._all.indexes(self._tenant)
         dense = "off" if self._all.embedder is None and str(active_again) == str(wanted) else "pending"
@@ -226,6 +231,7 @@ class _Slice:
                 self._job = await jobs.activate(db, self._job, index=str(active), dense=dense)
         except IndexMoved:
             await self._progress(position=0)
+        await failpoints.reached("embed-chunk.activated")
 
     async def _index_meaning(self) -> None:
         """Whole points into the index that should answer. Raises LeaseLost, IndexAway, EmbeddingsAway."""
