@@ -8,10 +8,17 @@ from events.automations import AutomationDue
 from events.envelope import BadData, BatchNotTaken, Context, Event, NotAnEvent, data_of, from_request, to_http
 from events.knowledge import KnowledgeUploaded
 from events.messages import MessageReceived
-from events.replies import ReplyComposed
+from events.replies import ReplyBegun, ReplyComposed
 from events.statuses import StatusReceived
 
-EVENTS: tuple[type[Event], ...] = (MessageReceived, StatusReceived, ReplyComposed, KnowledgeUploaded, AutomationDue)
+EVENTS: tuple[type[Event], ...] = (
+    MessageReceived,
+    StatusReceived,
+    ReplyBegun,
+    ReplyComposed,
+    KnowledgeUploaded,
+    AutomationDue,
+)
 
 __all__ = [
     "EVENTS",
@@ -23,6 +30,7 @@ __all__ = [
     "KnowledgeUploaded",
     "MessageReceived",
     "NotAnEvent",
+    "ReplyBegun",
     "ReplyComposed",
     "StatusReceived",
     "data_of",

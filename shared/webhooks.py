@@ -240,6 +240,7 @@ def _new_event(event: ProviderEvent) -> NewEvent:
     told = {
         "state": event.state,
         "reason": event.reason,
+        "verdict": event.verdict and event.verdict.value,
         "recipient": event.recipient,
         "text": event.text,
         "at": event.at,

@@ -16,11 +16,12 @@ VAULT = Vault({"test": bytes(32)})
 
 @dataclass(frozen=True)
 class Tenant:
-    """A tenant with one brand, one person who works there, and one channel of a kind."""
+    """A tenant with one brand, two people who work there, and one channel of a kind."""
 
     id: UUID
     brand: UUID
     person: UUID
+    colleague: UUID
     channel: UUID
 
 
@@ -31,7 +32,7 @@ def open_store(url: str, *, role: str, connections: int = 4) -> AbstractAsyncCon
 
 async def found(url: str, *, kind: str = "telegram", secrets: dict[str, str] | None = None) -> Tenant:
     """A new tenant in the database at *url* (the functions' own)."""
-    tenant = Tenant(uuid4(), uuid4(), uuid4(), uuid4())
+    tenant = Tenant(uuid4(), uuid4(), uuid4(), uuid4(), uuid4())
     async with open_store(url, role="xin_console", connections=1) as store:
         async with store.platform() as db:
             await db.execute("INSERT INTO tenants (id, name) VALUES (%s, 'فروشگاه')", (tenant.id,))
@@ -39,10 +40,12 @@ async def found(url: str, *, kind: str = "telegram", secrets: dict[str, str] | N
             await db.execute(
                 "INSERT INTO brands (id, tenant_id, name) VALUES (%s, %s, 'سپید')", (tenant.brand, tenant.id)
             )
-            await db.execute(
-                "INSERT INTO users (id, tenant_id, email, name, role, password_hash)"
-                " VALUES (%s, %s, %s, 'مینا', 'owner', '-')",
-                (tenant.person, tenant.id, f"{tenant.person}@example.com"),
+            await db.cursor().executemany(
+                "INSERT INTO users (id, tenant_id, email, name, role, password_hash) VALUES (%s, %s, %s, %s, %s, '-')",
+                [
+                    (tenant.person, tenant.id, f"{tenant.person}@example.com", "مینا", "owner"),
+                    (tenant.colleague, tenant.id, f"{tenant.colleague}@example.com", "سارا", "operator"),
+                ],
             )
             await db.execute(
                 "INSERT INTO channels (id, tenant_id, brand_id, kind, name) VALUES (%s, %s, %s, %s, 'کانال')",

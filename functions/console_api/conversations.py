@@ -11,6 +11,7 @@ from events import MessageReceived, ReplyComposed
 from functions.console_api.callers import InTenant, Member, TheConsole
 from functions.console_api.console import Console
 from functions.console_api.fields import SaidText
+from functions.console_api.notices import tell
 from functions.console_api.pages import CursorText, Limit, Page, RowId, cursor_of, page_of, read_cursor, read_number
 from functions.console_api.roles import PREFIX
 from shared import failpoints
@@ -140,18 +141,28 @@ async def create_message(
 
 
 @router.post("/{id}/takeover", summary="Take it over")
-async def take_over_conversation(console: TheConsole, member: InTenant, conversation: RowId) -> Conversation:
-    """The bot is silent from here on. 409, naming who, when somebody else holds it."""
+async def take_over_conversation(
+    console: TheConsole, member: InTenant, conversation: RowId, correlation: Correlation
+) -> Conversation:
+    """The bot is silent from here on; a customer who was promised a person is told that one is here.
+
+    409, naming who, when somebody else holds it.
+    """
     who = member.speaking()
     async with console.store.tenant(member.tenant) as db:
         place = await inbox.place(db, conversation)
         try:
-            epoch = await handover.take_over(db, conversation, who=who)
+            taken = await handover.take_over(db, conversation, who=who)
         except OwnedByAnother as problem:
             raise await _held(db, problem) from None
+        told = taken.before != "human" and await tell(
+            db, member.tenant, conversation, "taken_over", correlation=correlation, promised=taken.before == "waiting"
+        )
         await member.note(db, "conversation.taken_over", conversation)
         shown = await inbox.get(db, conversation)
-    await _tell(console, member, place, status="human", owner=who, epoch=epoch)
+    if told:
+        await console.nudge(ReplyComposed(tenant=member.tenant, conversation=conversation), correlation)
+    await _tell(console, member, place, status="human", owner=who, epoch=taken.epoch)
     return shown
 
 
@@ -159,28 +170,46 @@ async def take_over_conversation(console: TheConsole, member: InTenant, conversa
 async def release_conversation(
     console: TheConsole, member: InTenant, conversation: RowId, correlation: Correlation
 ) -> Conversation:
-    """The bot answers what is newer than the operator's last word. 409 when nobody has it."""
+    """The bot answers what is newer than the operator's last word, or says that it is back. 409 when nobody has it."""
     async with console.store.tenant(member.tenant) as db:
         place = await inbox.place(db, conversation)
-        newest = await handover.release(db, conversation)
+        released = await handover.release(db, conversation)
+        told = await tell(
+            db,
+            member.tenant,
+            conversation,
+            "released",
+            correlation=correlation,
+            pending=released.pending,
+            spoken=released.spoken,
+        )
         await member.note(db, "conversation.released", conversation)
         shown = await inbox.get(db, conversation)
-    event = MessageReceived(tenant=member.tenant, conversation=conversation, seq=max(1, newest))
+    event = MessageReceived(tenant=member.tenant, conversation=conversation, seq=max(1, released.newest))
     await console.nudge(event, correlation)
+    if told:
+        await console.nudge(ReplyComposed(tenant=member.tenant, conversation=conversation), correlation)
     await _tell(console, member, place, status="bot", owner=None, epoch=place.epoch)
     return shown
 
 
 @router.post("/{id}/resolve", summary="Close it")
 async def resolve_conversation(
-    console: TheConsole, member: InTenant, conversation: RowId, resolve: Resolve | None = None
+    console: TheConsole,
+    member: InTenant,
+    conversation: RowId,
+    correlation: Correlation,
+    resolve: Resolve | None = None,
 ) -> Conversation:
     """409 when a message newer than `seen` has come. A customer's next message opens it again."""
     async with console.store.tenant(member.tenant) as db:
         place = await inbox.place(db, conversation)
         epoch = await handover.resolve(db, conversation, seen=resolve.seen if resolve else None)
+        told = await tell(db, member.tenant, conversation, "resolved", correlation=correlation)
         await member.note(db, "conversation.resolved", conversation)
         shown = await inbox.get(db, conversation)
+    if told:
+        await console.nudge(ReplyComposed(tenant=member.tenant, conversation=conversation), correlation)
     await _tell(console, member, place, status="resolved", owner=None, epoch=epoch)
     return shown
 

@@ -10,12 +10,15 @@ from uuid import UUID
 
 from functions.deliver.senders import RECONCILE_SECONDS, Senders
 from shared import failpoints, telemetry
+from shared.answering.policy.rules import Handover
 from shared.errors import XinError
 from shared.live import Live
+from shared.providers.catalogue import PROVIDERS
 from shared.providers.outgoing import Ambiguous, ChannelRefused, Later, Refused, Sent
 from shared.security.vault import Vault
 from shared.settings import Settings
-from shared.store import channels, joining, parts
+from shared.store import channels, conversations, joining, parts
+from shared.store.joining import BROKEN_CHANNEL_SECONDS, Changed, SaidOutside
 from shared.store.parts import Claim, Wait
 from shared.store.tenancy import Db, Store
 
@@ -23,11 +26,11 @@ CLAIM_SECONDS = 5
 """From the claim to the first byte; later than that the claim goes back unsent."""
 CALL_SECONDS = 15
 BACKOFF_SECONDS = (2, 5, 15, 60, 300)
-BROKEN_CHANNEL_SECONDS = 300
-"""How often a channel whose token was refused is tried again: its parts wait for a new token."""
 CLAIMING_SECONDS = 12
 """For so long a handler claims part after part: its last call must end before its own time does."""
 CLOSE_SECONDS = 3
+TYPING_SECONDS = 3
+MOST_PAIR_SECONDS = 3600
 TIMER_SECONDS = 120
 """A longer wait is left to the tick."""
 
@@ -70,12 +73,29 @@ class Outbox:
                 self._wake(tenant, conversation, claimed.seconds)
 
     async def join(self, tenant: UUID, channel: UUID) -> None:
-        """Applies what the provider told to the parts that it speaks of."""
+        """Applies what the provider told to the parts that it speaks of; a person who spoke outside takes over."""
         async with self.store.tenant(tenant) as db:
-            changed = await joining.join(db, channel)
+            joined: list[Changed | SaidOutside] = [*await joining.join(db, channel)]
+            echoes = await joining.open_echoes(db, channel)
+        for echo in echoes:
+            async with self.store.tenant(tenant) as db:
+                if found := await joining.join_echo(db, echo, resume_minutes=Handover().resume_minutes):
+                    joined.append(found)
         await failpoints.reached("deliver.joined")
-        for part in changed:
-            self._show(tenant, part.conversation, part.message, part.state)
+        for one in joined:
+            self._show_joined(tenant, one)
+
+    async def show_typing(self, tenant: UUID, conversation: UUID) -> None:
+        """Best effort: whoever is away, the answer comes all the same."""
+        try:
+            async with self.store.tenant(tenant) as db:
+                addressee = await conversations.awaiting(db, conversation)
+            if addressee is not None and not self.senders.wait_seconds(addressee.channel):
+                async with asyncio.timeout(TYPING_SECONDS):
+                    way = await self.senders.of(tenant, addressee.channel)
+                    await way.typing(tenant, addressee)
+        except (XinError, TimeoutError) as problem:
+            telemetry.logger("deliver").warning("no typing shown", extra={"reason": type(problem).__name__})
 
     async def _send(self, tenant: UUID, claimed: Claim, claimed_at: float, *, more: bool) -> Claim | Wait | None:
         """Calls the provider and records what came of it.
@@ -107,6 +127,10 @@ class Outbox:
             return Later(
                 f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS
             )
+        if reason := _window_closed(claimed):
+            return Refused(reason)
+        if wait := self.senders.wait_seconds(claimed.channel):
+            return Later("the provider wants the channel to wait", wait_seconds=wait)
         if time.monotonic() - claimed_at > CLAIM_SECONDS:
             return Later("the claim was too old to begin", wait_seconds=0)
         try:
@@ -114,23 +138,28 @@ class Outbox:
                 return await sender.send(tenant, claimed)
         except TimeoutError:
             return Ambiguous("no answer in time")
-        except (Later, Refused, ChannelRefused, Ambiguous) as outcome:
+        except Later as outcome:
+            if outcome.scope == "channel":  # at once: who has claimed meanwhile must not call
+                self.senders.pause(claimed.channel, _seconds(claimed, outcome))
+            return outcome
+        except (Refused, ChannelRefused, Ambiguous) as outcome:
             return outcome
 
     async def _record(
         self, claimed: Claim, outcome: Sent | Later | Refused | ChannelRefused | Ambiguous, db: Db
     ) -> parts.State:
-        backoff = BACKOFF_SECONDS[min(claimed.attempts, len(BACKOFF_SECONDS)) - 1]
         match outcome:
             case Sent(provider_id=provider_id):
                 await parts.record_accepted(db, claimed, provider_id)
                 await joining.join(db, claimed.channel, provider_id=provider_id)
                 return "accepted"
-            case Later(reason=reason, wait_seconds=asked, scope=scope):
-                seconds = backoff if asked is None else asked
+            case Later(reason=reason, scope=scope):
+                seconds = _seconds(claimed, outcome)
                 await parts.record_later(db, claimed, seconds=seconds, reason=reason)
                 if scope == "channel":
                     await channels.block(db, claimed.channel, seconds=seconds, reason=reason)
+                elif scope == "pair":
+                    await parts.block_pair(db, claimed.conversation, seconds=seconds)
                 return "queued"
             case ChannelRefused(reason=reason):
                 await parts.record_later(db, claimed, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
@@ -146,6 +175,16 @@ class Outbox:
                 wait = RECONCILE_SECONDS[claimed.kind]
                 await parts.record_unknown(db, claimed, seconds=wait, reason=reason)
                 return "unknown"
+
+    def _show_joined(self, tenant: UUID, joined: Changed | SaidOutside) -> None:
+        if isinstance(joined, Changed):
+            self._show(tenant, joined.conversation, joined.message, joined.state)
+            return
+        telemetry.logger("deliver").info("taken over outside", extra={"conversation": str(joined.conversation)})
+        said = {"id": joined.spoken.message, "seq": joined.spoken.seq, "role": "operator", "text": joined.text[:500]}
+        self.live.tell(tenant, "message.created", {"conversation_id": joined.conversation, **said})
+        taken = {"conversation_id": joined.conversation, "status": "human"}
+        self.live.tell(tenant, "conversation.updated", taken)
 
     def _show(self, tenant: UUID, conversation: UUID, message: UUID, state: str) -> None:
         data = {"conversation_id": conversation, "id": message, "status": state}
@@ -176,3 +215,23 @@ class Outbox:
             timer.cancel()
         if self.sending:
             await asyncio.wait({task for task in self.sending if task}, timeout=CLOSE_SECONDS)
+
+
+def _seconds(claimed: Claim, outcome: Later) -> float:
+    """What the provider asked for; else ours, growing with the attempts, for a customer as WhatsApp wants it: 4ⁿ."""
+    if outcome.wait_seconds is not None:
+        return outcome.wait_seconds
+    if outcome.scope == "pair":
+        return float(min(4**claimed.attempts, MOST_PAIR_SECONDS))
+    return BACKOFF_SECONDS[min(claimed.attempts, len(BACKOFF_SECONDS)) - 1]
+
+
+def _window_closed(claimed: Claim) -> str | None:
+    """Why free text can't be sent any more, without asking: the provider would take it first and fail it later."""
+    hours = PROVIDERS[claimed.kind].window_hours
+    if hours is None or claimed.silent_hours is None or claimed.silent_hours <= hours:
+        return None
+    return (
+        f"The customer last wrote more than {hours} hours ago, and this channel takes no free text after that. "
+        "They can be answered as soon as they write again."
+    )

@@ -19,6 +19,7 @@ from shared.security.vault import Vault
 from shared.settings import Settings
 from shared.store import channels
 from shared.store.channels import OpenChannel
+from shared.store.conversations import Addressee
 from shared.store.parts import Claim
 from shared.store.tenancy import Store
 
@@ -40,6 +41,9 @@ class Way(Protocol):
 
     async def send(self, tenant: UUID, claimed: Claim) -> Sent: ...
 
+    async def typing(self, tenant: UUID, addressee: Addressee) -> None:
+        """Best effort."""
+
 
 class Senders:
     """The ways out of every channel, opened when they are needed."""
@@ -51,6 +55,7 @@ class Senders:
         self._client = client
         self._ways: dict[UUID, tuple[float, Way]] = {}
         self._settings = settings
+        self._paused: dict[UUID, float] = {}
 
     @classmethod
     @asynccontextmanager
@@ -75,6 +80,17 @@ class Senders:
     def forget(self, channel: UUID) -> None:
         """The next part opens the channel anew: its token may have been replaced."""
         self._ways.pop(channel, None)
+
+    def pause(self, channel: UUID, seconds: float) -> None:
+        """This process calls the channel's provider no more for so long. Other processes learn it from the row."""
+        self._paused[channel] = max(self._paused.get(channel, 0), time.monotonic() + seconds)
+
+    def wait_seconds(self, channel: UUID) -> float:
+        """How long the provider still wants the channel to wait; 0 when it doesn't."""
+        left = self._paused.get(channel, 0) - time.monotonic()
+        if left <= 0:
+            self._paused.pop(channel, None)
+        return max(left, 0)
 
     def _make(self, opened: OpenChannel) -> Way:
         kind = opened.channel.kind
@@ -104,6 +120,10 @@ class ToProvider:
         """Raises NotSent."""
         return await self._sender.send(claimed.recipient, claimed.text, part=str(claimed.part))
 
+    async def typing(self, tenant: UUID, addressee: Addressee) -> None:
+        """As the provider shows it."""
+        await self._sender.typing(addressee.recipient, message=addressee.message)
+
 
 class ToWidget:
     """Into the conversation's stream, which every replica of ingress-web tails. Twice sent shows once: it has an id."""
@@ -129,3 +149,7 @@ class ToWidget:
         except (RedisError, OSError, TimeoutError) as problem:
             telemetry.logger("deliver").warning("not shown live", extra={"reason": type(problem).__name__})
         return Sent(str(claimed.part))
+
+    async def typing(self, tenant: UUID, addressee: Addressee) -> None:
+        """Into the stream, where it is lost without harm."""
+        self._live.stream(tenant, addressee.conversation, "typing", {"role": "bot"})

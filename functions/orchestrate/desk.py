@@ -64,6 +64,10 @@ class Holding:
     ) -> None:
         await self.rest()
 
+    def is_lost(self) -> bool:
+        """Whether the conversation is somebody else's now."""
+        return self.lost
+
     async def rest(self) -> None:
         """No beat comes after this."""
         assert self._task is not None
@@ -169,7 +173,7 @@ class Desk:
                 model=model,
                 now=datetime.now(UTC),
                 speak=self._speaker(tenant, lease, holding) if desk.kind == "web" else None,
-                stop=lambda: holding.lost,
+                stop=holding.is_lost,
                 models=self.models,
             )
             return await _answer_to_one(ask, found, search) or reply if _hides_a_question(reply, found) else reply

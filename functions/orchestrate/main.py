@@ -2,8 +2,9 @@
 
 import time
 
-from events import Context, MessageReceived
-from functions.orchestrate.desk import Desk, Holding
+from events import Context, MessageReceived, ReplyBegun
+from functions.orchestrate.desk import SOURCE, Desk, Holding
+from functions.orchestrate.signs import signs_of_life
 from shared import failpoints
 from shared.hosting import HANDLER_SECONDS, Function
 from shared.store import conversations, leases
@@ -25,12 +26,17 @@ async def answer_what_is_open(desk: Desk, event: MessageReceived, context: Conte
             await conversations.must_exist(db, event.conversation)
     if lease is not None:
         await failpoints.reached("orchestrate.leased")
+
+    def begun() -> None:
+        desk.publisher.soon(ReplyBegun(tenant=event.tenant, conversation=event.conversation), context.follow(SOURCE))
+
     while lease is not None:
         if time.monotonic() - started > HANDLER_SECONDS - WHOLE_TURN_SECONDS:
             await desk.leave_to_another(event, lease, context)
             return
         async with Holding(desk.store, event.tenant, lease, event=context.id) as holding:
-            lease = await desk.turn(event.tenant, lease, found, holding, context)
+            async with signs_of_life(begun, stop=holding.is_lost):
+                lease = await desk.turn(event.tenant, lease, found, holding, context)
             found = None
 
 

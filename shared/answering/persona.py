@@ -55,6 +55,18 @@ _TEXT_ONLY = Wording(
     fa="فعلاً فقط می‌توانم پیام متنی بخوانم. لطفاً پرسشتان را بنویسید.",
     en="I can only read text for now. Please write your question.",
 )
+_TAKEOVER = Wording(
+    fa="همکارم الان این‌جاست و از این پس پاسخ شما را می‌دهد.",
+    en="My colleague is here now and will answer you from here on.",
+)
+_RELEASE = Wording(
+    fa="همکارم گفت‌وگو را به من برگرداند. {name} هستم؛ پرسش دیگری بود، همین‌جا بنویسید.",
+    en="My colleague has handed back to me, {name}. If anything else comes up, just write here.",
+)
+_RESOLVE = Wording(
+    fa="این گفت‌وگو بسته شد. هر وقت بنویسید، دوباره باز می‌شود.",
+    en="This conversation is closed. Write any time and it opens again.",
+)
 _OPENING = Wording(fa="طبق اطلاعات ما:", en="Here is what our information says:")
 _CLOSING = Wording(fa="", en="")
 
@@ -90,6 +102,12 @@ class Persona(BaseModel):
     thanks_text: Wording = _THANKS
     text_only_text: Wording = _TEXT_ONLY
     """A photo, a voice message: what the bot can't read."""
+    takeover_text: Wording = _TAKEOVER
+    """A person has come."""
+    release_text: Wording = _RELEASE
+    """The person has gone, the bot is back."""
+    resolve_text: Wording = _RESOLVE
+    """The conversation was closed."""
     opening: Wording = _OPENING
     """Stands before a quotation when no model words the answer."""
     closing: Wording = _CLOSING

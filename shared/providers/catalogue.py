@@ -31,6 +31,8 @@ class Provider:
     """Takes the client, the provider's URL without a trailing slash, and *credentials*."""
     split: Callable[[str], list[str]]
     reconcile_seconds: int
+    window_hours: int | None = None
+    """How long after the customer's last message free text is taken. None: always."""
     verify: Verify | None = None
     """None for the widget, which has sessions and no webhook."""
     parse: Callable[[bytes], Batch] | None = None
@@ -75,6 +77,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 sender=whatsapp.WhatsAppSender,
                 split=whatsapp.WhatsAppSender.split,
                 reconcile_seconds=whatsapp.WhatsAppSender.reconcile_seconds,
+                window_hours=whatsapp.WINDOW_HOURS,
                 verify=whatsapp.verify,
                 parse=whatsapp.parse,
                 handshake=whatsapp.handshake,
@@ -87,6 +90,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 sender=instagram.InstagramSender,
                 split=instagram.InstagramSender.split,
                 reconcile_seconds=instagram.InstagramSender.reconcile_seconds,
+                window_hours=instagram.WINDOW_HOURS,
                 verify=instagram.verify,
                 parse=instagram.parse,
                 handshake=instagram.handshake,

@@ -110,7 +110,7 @@ class GraphCalls:
         raise verdict.error(reason, wait if answer.retry_after is None else answer.retry_after)
 
     def _verdict(self, status: int, error: Json) -> tuple[Verdict, float | None]:
-        rule = judge(self._rules, _number(error.get("code")), _number(error.get("error_subcode")))
+        rule = judge(self._rules, number(error.get("code")), number(error.get("error_subcode")))
         if rule is not None:
             return rule.verdict, rule.wait_seconds
         if error.get("is_transient") is True:
@@ -139,7 +139,7 @@ def describe(error: Json) -> str:
     """A sentence from an error of a status webhook or an answer: code, title, details."""
     details = words(inner(error, "error_data"), "details")
     title = words(error, "message", "title")
-    code = ".".join(str(error[name]) for name in ("code", "error_subcode") if _number(error.get(name)) is not None)
+    code = ".".join(str(error[name]) for name in ("code", "error_subcode") if number(error.get(name)) is not None)
     return ": ".join(part for part in (code, title, details if details != title else "") if part)
 
 
@@ -147,5 +147,5 @@ def _reason(status: int, error: Json) -> str:
     return describe(error) or f"HTTP {status}"
 
 
-def _number(value: object) -> int | None:
+def number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None

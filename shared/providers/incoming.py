@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from shared.providers.outgoing import Verdict
+
 DeliveryState = Literal["sent", "delivered", "read", "failed"]
 
 
@@ -52,6 +54,8 @@ class ProviderEvent:
     state: DeliveryState | None = None
     reason: str | None = None
     """Why it failed, or why it couldn't be read."""
+    verdict: Verdict | None = None
+    """What a failure means beyond its message: for the customer, or for the whole channel."""
     recipient: str | None = None
     """The customer it concerns, as in `Incoming.sender`."""
     text: str | None = None

@@ -19,6 +19,7 @@ from shared.providers.outgoing import Ambiguous, NotSent, Sent, Verdict
 from shared.text.splitting import split as split_text
 
 TEXT_LIMIT = 1000  # bytes of UTF-8, about 540 Persian letters
+WINDOW_HOURS = 24
 
 verify = graph.verify
 handshake = graph.handshake

@@ -21,6 +21,7 @@ from shared.providers.outgoing import Ambiguous, NotSent, Refused, Sent, Verdict
 from shared.text.splitting import split as split_text
 
 TEXT_LIMIT = 4096
+WINDOW_HOURS = 24
 
 verify = graph.verify
 handshake = graph.handshake
@@ -184,11 +185,18 @@ def _status(status: Json, people: _People, account: str | None) -> Item:
         part=_part(words(status, "biz_opaque_callback_data")),
         state=_STATES.get(word),
         reason="; ".join(map(graph.describe, errors)) or None,
+        verdict=_worst(errors),
         recipient=recipient,
         at=moment(status.get("timestamp")),
         payload=status,
         account=account,
     )
+
+
+def _worst(errors: list[Json]) -> Verdict | None:
+    """By the table of refusals, which come here as often as in an answer."""
+    found = [rule.verdict for error in errors if (rule := graph.judge(ERRORS, graph.number(error.get("code")), None))]
+    return next((verdict for verdict in (Verdict.CHANNEL_REFUSED, Verdict.UNREACHABLE) if verdict in found), None)
 
 
 def _part(given: str) -> str | None:

@@ -23,6 +23,32 @@ DESK = """
      WHERE c.id = %s
 """
 
+VOICE = """
+    SELECT h.kind, t.language, p.body AS persona, q.body AS policy,
+           ARRAY(SELECT s.text FROM (SELECT m.seq, m.text FROM messages m
+                  WHERE m.conversation_id = c.id AND m.role = 'customer' ORDER BY m.seq DESC LIMIT 5) s
+                  ORDER BY s.seq) AS customer_said
+      FROM conversations c
+      JOIN channels h ON h.id = c.channel_id
+      JOIN contacts t ON t.id = c.contact_id
+      LEFT JOIN personas p ON p.brand_id = h.brand_id AND p.status = 'published'
+      LEFT JOIN policies q ON q.brand_id = h.brand_id AND q.status = 'published'
+     WHERE c.id = %s
+"""
+
+# Whom the bot is answering right now.
+AWAITING = """
+    SELECT c.id AS conversation, c.channel_id AS channel, coalesce(t.reply_to, t.external_id) AS recipient,
+           m.provider_id AS message
+      FROM conversations c
+      JOIN channels h ON h.id = c.channel_id
+      JOIN contacts t ON t.id = c.contact_id
+      JOIN messages m ON m.conversation_id = c.id AND m.seq = c.last_in
+     WHERE c.id = %s AND c.status IN ('bot', 'waiting') AND c.last_in > c.answered
+       AND h.enabled AND coalesce(h.blocked_until, '-infinity') < clock_timestamp()
+       AND coalesce(c.blocked_until, '-infinity') < clock_timestamp()
+"""
+
 # What was said up to n: of ours only what left, or still may.
 SAID = """
     SELECT m.seq, m.role, m.kind, m.text, m.correlation_id AS correlation,
@@ -72,6 +98,43 @@ class Open:
     desk: Desk
     waiting: list[Message]
     before: list[Message]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """In whose words and which language a conversation is spoken to."""
+
+    kind: str
+    language: str | None
+    persona: dict[str, Any] | None
+    policy: dict[str, Any] | None
+    customer_said: list[str]
+    """Lately, oldest first."""
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """A customer who waits for the bot's answer. `message`: the provider's id of what they wrote last."""
+
+    conversation: UUID
+    channel: UUID
+    recipient: str
+    message: str
+
+
+async def voice(db: Db, conversation: UUID) -> Voice:
+    """Raises NotFound."""
+    cursor = db.cursor(row_factory=class_row(Voice))
+    found = await (await cursor.execute(VOICE, (conversation,))).fetchone()
+    if found is None:
+        raise NotFound("no such conversation")
+    return found
+
+
+async def awaiting(db: Db, conversation: UUID) -> Addressee | None:
+    """None: nothing is open, a person has it, or nothing may be sent there now."""
+    cursor = db.cursor(row_factory=class_row(Addressee))
+    return await (await cursor.execute(AWAITING, (conversation,))).fetchone()
 
 
 async def must_exist(db: Db, conversation: UUID) -> None:

@@ -32,9 +32,10 @@ CANCEL = """
 HEAD = """
     SELECT p.id AS part, p.state,
            CASE WHEN h.enabled
-                THEN extract(epoch FROM greatest(p.next_attempt_at, h.blocked_until) - clock_timestamp())::float
+                THEN extract(epoch FROM greatest(p.next_attempt_at, h.blocked_until, c.blocked_until)
+                                        - clock_timestamp())::float
                 ELSE %(paused)s END AS wait_seconds
-      FROM outbound_parts p JOIN channels h ON h.id = p.channel_id
+      FROM outbound_parts p JOIN channels h ON h.id = p.channel_id JOIN conversations c ON c.id = p.conversation_id
      WHERE p.conversation_id = %(conversation)s AND p.state IN ('queued', 'unknown') AND p.ambiguous < 2
        AND (p.author <> 'bot' OR (%(status)s IN ('bot', 'waiting') AND p.seq > %(human_through)s))
      ORDER BY p.seq, p.ordinal LIMIT 1
@@ -50,12 +51,20 @@ CLAIM = """
               h.kind, coalesce(t.reply_to, t.external_id) AS recipient,
               p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation,
               m.id AS message, m.seq, m.role,
-              m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at, u.epoch, u.n
+              m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at, u.epoch, u.n,
+              (SELECT extract(epoch FROM clock_timestamp() - least(i.sent_at, i.created_at))::float / 3600
+                 FROM messages i WHERE i.conversation_id = c.id AND i.seq = c.last_in
+                  AND NOT coalesce(i.payload ? 'referral', false)) AS silent_hours
 """
 
 HOLD = """
     UPDATE conversations SET send_part = %(part)s, send_claim = %(claim)s,
            send_until = clock_timestamp() + interval '30 s'
+     WHERE id = %(conversation)s
+"""
+
+BLOCK_PAIR = """
+    UPDATE conversations SET blocked_until = clock_timestamp() + make_interval(secs => %(seconds)s)
      WHERE id = %(conversation)s
 """
 
@@ -101,6 +110,14 @@ ADVANCE = f"""
     RETURNING id
 """  # noqa: S608
 
+READ_THROUGH = """
+    UPDATE outbound_parts p SET state = 'read', updated_at = clock_timestamp()
+      FROM outbound_parts last
+     WHERE last.id = %(part)s AND p.conversation_id = last.conversation_id
+       AND (p.seq, p.ordinal) <= (last.seq, last.ordinal) AND p.state IN ('accepted', 'sent', 'delivered')
+    RETURNING p.id, p.message_id
+"""
+
 State = Literal["queued", "sending", "unknown", "accepted", "sent", "failed", "delivered", "read", "cancelled"]
 
 
@@ -128,6 +145,9 @@ class Claim:
     said_at: datetime
     epoch: int | None
     n: int | None
+    silent_hours: float | None
+    """Since the customer last wrote, by the provider's clock. None: never, or from an advertisement, which the provider
+    counts in its own way."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +202,11 @@ async def record_later(db: Db, claimed: Claim, *, seconds: float, reason: str) -
     await _locked(db, claimed, LATER, {"wait": seconds, "reason": reason})
 
 
+async def block_pair(db: Db, conversation: UUID, *, seconds: float) -> None:
+    """Nothing is sent to this customer for so long, whoever has something to say."""
+    await db.execute(BLOCK_PAIR, {"conversation": conversation, "seconds": seconds})
+
+
 async def record_unknown(db: Db, claimed: Claim, *, seconds: float, reason: str) -> None:
     """S11: perhaps sent. After *seconds* it may be sent once more; after a second such outcome never again."""
     await _locked(db, claimed, UNKNOWN, {"wait": seconds, "reason": reason})
@@ -192,10 +217,20 @@ async def record_failed(db: Db, claimed: Claim, *, reason: str) -> None:
     await _locked(db, claimed, FAIL, {"reason": reason})
 
 
+async def accept(db: Db, part: UUID, provider_id: str) -> None:
+    """S11 by whoever brings the news that the provider has it: a status that names our part, an echo."""
+    await db.execute(ACCEPT, {"part": part, "provider_id": provider_id})
+
+
 async def advance(db: Db, part: UUID, state: State, *, reason: str | None = None) -> bool:
     """S13: what the provider told later; upwards only. Whether anything changed."""
     cursor = await db.execute(ADVANCE, {"part": part, "state": state, "reason": reason})
     return await cursor.fetchone() is not None
+
+
+async def read_through(db: Db, part: UUID) -> list[tuple[UUID, UUID]]:
+    """S13 for a customer who has read up to *part*: what came before it was read too. The parts, and their messages."""
+    return await (await db.execute(READ_THROUGH, {"part": part})).fetchall()
 
 
 async def _locked(db: Db, claimed: Claim, statement: str, values: dict[str, Any]) -> None:

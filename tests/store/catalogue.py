@@ -30,6 +30,9 @@ OTHER_POLICIES = {
     "web_sessions.definer: ALL to xin_definer true",
     "conversations.definer: SELECT to xin_definer true",
     "outbound_parts.definer: SELECT to xin_definer true",
+    "messages.definer: SELECT to xin_definer true",
+    "turns.definer: SELECT to xin_definer true",
+    "contacts.definer: SELECT to xin_definer true",
     "provider_events.definer: ALL to xin_definer true",
     "ingestion_jobs.definer: SELECT to xin_definer true",
     "deletions.definer: SELECT to xin_definer true",
@@ -38,7 +41,16 @@ OTHER_POLICIES = {
     "dead_letters.definer: ALL to xin_definer true",
 }
 
-DEFINERS = {"resolve_channel", "resolve_login", "resolve_session", "due_work", "list_tenants", "prune"}
+DEFINERS = {
+    "resolve_channel",
+    "resolve_login",
+    "resolve_session",
+    "due_work",
+    "due_resumes",
+    "alarms",
+    "list_tenants",
+    "prune",
+}
 
 EXECUTE = {
     "current_tenant": set(ROLES),
@@ -46,6 +58,9 @@ EXECUTE = {
     "resolve_session": {"xin_ingress"},
     "resolve_login": {"xin_console"},
     "due_work": {"xin_tick"},
+    "alarms": {"xin_tick"},
+    "customers_waiting": {"xin_definer", "xin_console"},
+    "due_resumes": {"xin_tick"},
     "list_tenants": {"xin_tick", "xin_embed"},
     "prune": {"xin_tick"},
     "store_message": {"xin_ingress"},
@@ -55,6 +70,9 @@ GRANTS = {
     "xin_definer": """
         SELECT tenants channels users conversations outbound_parts ingestion_jobs deletions automation_rules
         SELECT automation_runs
+        SELECT messages(tenant_id,conversation_id,seq,role,correlation_id,created_at)
+        SELECT contacts(tenant_id,id,unreachable_at)
+        SELECT turns(tenant_id,id,conversation_id,n,epoch,after,created_at)
         SELECT web_sessions provider_events dead_letters
         DELETE web_sessions provider_events dead_letters
     """,
@@ -80,12 +98,12 @@ GRANTS = {
         UPDATE conversations(seq,answered,open_since,status,epoch,lease_event,lease_beat,misses,updated_at)
     """,
     "xin_deliver": """
-        SELECT channels channel_secrets contacts conversations messages turns outbound_parts provider_events
-        INSERT dead_letters messages
+        SELECT channels channel_secrets contacts conversations messages turns outbound_parts provider_events policies
+        INSERT dead_letters messages contacts conversations
         UPDATE outbound_parts(state,claim,ambiguous,maybe_twice,attempts,next_attempt_at,provider_id,provider_id_again)
         UPDATE outbound_parts(reason,updated_at)
         UPDATE conversations(send_part,send_claim,send_until,status,owner_id,epoch,lease_event,lease_beat,human_through)
-        UPDATE conversations(seq,updated_at)
+        UPDATE conversations(seq,updated_at,blocked_until,resume_at)
         UPDATE channels(blocked_until,last_error,last_error_at,enabled) contacts(unreachable_at)
         UPDATE provider_events(joined_at,part_id)
     """,
@@ -97,9 +115,11 @@ GRANTS = {
         DELETE chunks deletions ingestion_jobs knowledge_assets
     """,
     "xin_tick": """
-        SELECT tenants automation_rules automation_runs conversations dead_letters
+        SELECT tenants automation_rules automation_runs conversations dead_letters turns outbound_parts
+        SELECT messages(tenant_id,conversation_id,seq,role)
         INSERT automation_runs dead_letters audit_log
         UPDATE automation_rules(next_due_at) automation_runs(state,outcome,finished_at)
+        UPDATE conversations(status,owner_id,open_since,answered,resume_at,updated_at)
     """,
     "xin_console": """
         SELECT tenants users brands personas policies models channels channel_secrets contacts conversations messages
@@ -111,7 +131,7 @@ GRANTS = {
         INSERT ingestion_jobs deletions automation_rules dead_letters audit_log
         UPDATE users brands personas policies models channels automation_rules channel_secrets(expires_at)
         UPDATE conversations(status,owner_id,epoch,lease_event,lease_beat,seq,human_through,answered,open_since)
-        UPDATE conversations(updated_at,read_through)
+        UPDATE conversations(updated_at,read_through,resume_at)
         UPDATE outbound_parts(state,updated_at,next_attempt_at,reason) ingestion_jobs(status,updated_at,dense)
         UPDATE knowledge_assets(title,name,brand_ids,version,deleted_at,updated_at) dead_letters(redelivered_at)
         DELETE users brands personas policies models channels automation_rules dead_letters

@@ -69,7 +69,7 @@ class Scene:
 async def scene(database: DatabaseUrls) -> AsyncIterator[Scene]:
     tenant = await found(database.app)
     async with AsyncExitStack() as stack:
-        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console")
+        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console", "xin_tick")
         stores = {role: await stack.enter_async_context(open_store(database.app, role=role)) for role in roles}
         scene = Scene(stores, tenant, uuid4())
         async with stores["xin_ingress"].connection() as db:

@@ -21,7 +21,7 @@ async def test_walks(database: DatabaseUrls, seed: int) -> None:
     tenant = await found(database.app)
     random = Random(seed)
     async with AsyncExitStack() as stack:
-        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console")
+        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console", "xin_tick")
         stores = {role: await stack.enter_async_context(open_store(database.app, role=role)) for role in roles}
         for walk in range(WALKS // 4):
             world = World(stores, tenant, random, customer=str(uuid4()))

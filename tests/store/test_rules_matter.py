@@ -10,11 +10,12 @@ import psycopg
 import pytest
 
 from local.machine.schema import DatabaseUrls
-from shared.store import handover, leases, parts, turns
+from shared.store import handover, joining, leases, parts, turns
 from tests.store.world import World
 from tests.tenants import found, open_store
 
 ASKED = "holder 0 is asked by the tick"
+JOINED = "what was told is joined"
 TURN = (ASKED, "holder 0 commits and lets go")
 SENT_PERHAPS = ("sender 0 claims", "sender 0 calls: lost", "sender 0 records", "parts fall due")
 
@@ -81,7 +82,26 @@ RULES = [
     ),
     Rule(
         "states only go up", parts, "ADVANCE", "state <> 'cancelled'", "state <> 'cancelled' OR true",
-        (*TURN, "sender 0 claims", "sender 0 calls: ok", "sender 0 records", "a status: delivered", "a status: failed"),
+        (*TURN, "sender 0 claims", "sender 0 calls: ok", "sender 0 records", "a status: delivered", JOINED,
+         "a status: failed", JOINED),
+    ),
+    Rule(
+        "the echo of our own words is no person", joining, "OURS", "AND claim > ", "AND claim < 0 AND 0 < ",
+        (*TURN, "sender 0 claims", "sender 0 calls: lost", "sender 0 records", "an echo comes", JOINED),
+    ),
+    Rule(
+        "a person's word outside silences the bot", handover, "OUTSIDE", "status = 'human', ", "status = status, ",
+        ("a person writes outside", JOINED),
+    ),
+    Rule(
+        "only the clock gives back what was said outside", handover, "RELEASE",
+        "AND (NOT %(by_itself)s OR resume_at <= clock_timestamp())", "AND %(by_itself)s IS NOT NULL",
+        ("takeover", "an hour passes, and the tick"),
+    ),
+    Rule(
+        "a customer is left in peace", parts, "HEAD", ", c.blocked_until)", ")",
+        (*TURN, "sender 0 claims", "sender 0 calls: later, this customer", "sender 0 records", "the operator writes",
+         "sender 0 claims"),
     ),
 ]  # fmt: skip
 
@@ -89,7 +109,7 @@ RULES = [
 async def _walk(database: DatabaseUrls, steps: tuple[str, ...]) -> None:
     tenant = await found(database.app)
     async with AsyncExitStack() as stack:
-        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console")
+        roles = ("xin_ingress", "xin_orchestrate", "xin_deliver", "xin_console", "xin_tick")
         stores = {role: await stack.enter_async_context(open_store(database.app, role=role)) for role in roles}
         world = World(stores, tenant, Random(1), customer=str(uuid4()))
         await world.write()

@@ -1,26 +1,26 @@
 """One conversation on the real database, and everybody who acts on it, one transaction a step.
 
-The steps are those of the model that the protocol was checked with: a customer, an operator, two holders of the lease,
-two senders, a provider, crashes, time passing and the tick. What only a ghost can know (what the provider really got,
+The steps are those of the model that the protocol was checked with: a customer, two operators, a person in the
+provider's app, two holders of the lease, two senders, a provider with its statuses, echoes and limits, crashes, time
+passing and the tick. What only a ghost can know (what the provider really got,
 what a person really covered) is kept here; the rows must agree with it after every step.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from random import Random
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel
 
-from shared.store import handover, leases, parts, taking_in, turns
+from shared.store import handover, joining, leases, parts, taking_in, turns
 from shared.store.leases import Lease
 from shared.store.parts import Claim
 from shared.store.taking_in import NewMessage
-from shared.store.tenancy import Db, Store
+from shared.store.tenancy import Db
 from shared.store.turns import NewTurn
-from tests.tenants import Tenant
+from tests.store.provider_side import Ghost, ProviderSide
 
 GOES = {
     "queued": {"sending", "cancelled"},
@@ -55,34 +55,19 @@ class Sender:
     claim: Claim
     live: bool = True
     outcome: str = ""
+    copy: str = ""
+    """The provider's id of what it got."""
 
 
 @dataclass
-class Ghost:
-    """What really happened to a part: calls that were made, copies that the provider got."""
-
-    calls: int = 0
-    got: int = 0
-    told: set[str] = field(default_factory=set)
-
-
-@dataclass
-class World:
+class World(ProviderSide):
     """The actors and their steps. Each acts in the database role of its own function."""
 
-    stores: dict[str, Store]
-    tenant: Tenant
-    random: Random
-    conversation: UUID = field(default_factory=uuid4)
-    customer: str = ""
     holders: list[Holder | None] = field(default_factory=lambda: [None, None])
     senders: list[Sender | None] = field(default_factory=lambda: [None, None])
-    ghosts: dict[UUID, Ghost] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
     texts: int = 0
     states: dict[UUID, str] = field(default_factory=dict)
-    word: int = 0
-    covered: int = 0
     seen: int = 0
     beat_age: int = 0
     log: list[str] = field(default_factory=list)
@@ -95,19 +80,26 @@ class World:
             ("the lease ages 21 s", partial(self.age_lease, 21)),
             ("the slot lapses", self.age_slot),
             ("parts fall due", self.fall_due),
+            ("what was told is joined", self.join),
+            ("an hour passes, and the tick", self.resume),
         ]
         if not calm:
             found += [
                 ("the customer writes", self.write),
                 ("the provider repeats a message", self.repeat),
                 ("the operator looks", self.look),
-                ("takeover", self.take_over),
-                ("the operator writes", self.reply),
+                ("takeover", partial(self.take_over, self.tenant.person)),
+                ("the colleague takes over", partial(self.take_over, self.tenant.colleague)),
+                ("the operator writes", partial(self.reply, self.tenant.person)),
+                ("the colleague writes", partial(self.reply, self.tenant.colleague)),
+                ("a person writes outside", self.write_outside),
                 ("release", self.release),
                 ("resolve", self.resolve),
                 ("the lease ages 11 s", partial(self.age_lease, 11)),
                 ("a status: delivered", partial(self.status, "delivered")),
                 ("a status: failed", partial(self.status, "failed")),
+                ("an echo comes", self.echo),
+                ("the channel is told to wait", self.block_channel),
             ]
         for i, holder in enumerate(self.holders):
             found += self._steps_of_holder(i, holder, calm)
@@ -125,6 +117,7 @@ class World:
             (f"{name} commits", partial(self.commit, i, together=False)),
             (f"{name} commits and lets go", partial(self.commit, i, together=True)),
             (f"{name} beats", partial(self.beat, i)),
+            (f"{name} looks again", partial(self.look_again, i)),
             *crash,
         ]
 
@@ -135,7 +128,9 @@ class World:
         if sender.outcome:
             acts: list[Step] = [(f"{name} records", partial(self.record, i))]
         else:
-            outcomes = ("ok", "lost", "none") if calm else ("ok", "lost", "none", "later", "fail")
+            outcomes = (
+                ("ok", "lost", "none") if calm else ("ok", "lost", "none", "later", "later, this customer", "fail")
+            )
             acts = [(f"{name} calls: {outcome}", partial(self.call, i, outcome)) for outcome in outcomes]
         return acts if calm else [*acts, (f"{name} crashes", partial(self.crash, self.senders, i))]
 
@@ -174,24 +169,38 @@ class World:
     async def look(self) -> None:
         self.seen = (await self.row())["last_in"]
 
-    async def take_over(self) -> None:
+    async def take_over(self, who: UUID) -> None:
         async with self.stores["xin_console"].tenant(self.tenant.id) as db:
             flying = sum(1 for s in self.senders if s and s.live and not s.outcome and s.claim.role == "bot")
             assert flying <= 1, "two bot sends in flight at the takeover"
-            await handover.take_over(db, self.conversation, who=self.tenant.person)
+            owner = await self._owner(db)
+            try:
+                taken = await handover.take_over(db, self.conversation, who=who)
+            except handover.OwnedByAnother:
+                assert owner not in (None, who), "refused to its owner"
+                return
+            assert owner in (None, who), "taken from a person who holds it"
+            if taken.before == "waiting":  # as console-api tells the customer that was promised a person
+                await handover.notify(
+                    db, self.tenant.id, self.conversation, text="آمدم", texts=["آمدم"], correlation="-"
+                )
 
-    async def reply(self) -> None:
+    async def reply(self, who: UUID) -> None:
         async with self.stores["xin_console"].tenant(self.tenant.id) as db:
-            spoken = await handover.reply(
-                db,
-                self.tenant.id,
-                self.conversation,
-                who=self.tenant.person,
-                text="بله",
-                texts=["بله"],
-                correlation="-",
-            )
+            owner = await self._owner(db)
+            try:
+                spoken = await handover.reply(
+                    db, self.tenant.id, self.conversation, who=who, text="بله", texts=["بله"], correlation="-"
+                )
+            except handover.OwnedByAnother:
+                assert owner not in (None, who), "refused to its owner"
+                return
+            assert owner in (None, who), "two people speak at once"
         self.word = self.covered = spoken.seq
+
+    async def _owner(self, db: Db) -> UUID | None:
+        row = await self.row_in(db)
+        return row["owner_id"] if row["status"] == "human" else None
 
     async def release(self) -> None:
         async with self.stores["xin_console"].tenant(self.tenant.id) as db:
@@ -199,6 +208,17 @@ class World:
                 await handover.release(db, self.conversation)
             except handover.Changed:
                 return
+
+    async def resume(self) -> None:
+        """What a person said outside an hour ago holds the bot no longer."""
+        hour = "UPDATE conversations SET resume_at = resume_at - make_interval(secs => %s) WHERE id = %s"
+        await self.alter(hour, 3601)
+        async with self.stores["xin_tick"].tenant(self.tenant.id) as db:
+            before = await self.row_in(db)
+            resumed = await handover.resume(db, self.conversation)
+        due = before["resume_at"] is not None
+        assert (resumed is not None) == due, "the bot goes on under a person, or never does"
+        assert not due or (before["status"], before["owner_id"]) == ("human", None), "an operator's hold is timed"
 
     async def resolve(self) -> None:
         before = await self.row()
@@ -214,7 +234,7 @@ class World:
 
     async def ask(self, i: int, event: str) -> None:
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
-            held_by = (await self._row(db))["lease_event"]
+            held_by = (await self.row_in(db))["lease_event"]
             lease = await leases.take(db, self.conversation, event=event)
         if lease is not None:
             patience = 10 if held_by == event else 20
@@ -231,15 +251,28 @@ class World:
             else:
                 self.beat_age = 0
 
+    async def look_again(self, i: int) -> None:
+        """S6 in the middle of a turn, as a policy does that waits for quiet."""
+        holder = self.holders[i]
+        assert holder
+        if holder.committed:
+            return
+        async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
+            following = await leases.go_on(db, holder.lease)
+        self.holders[i] = Holder(following, holder.event) if following else None
+        if following:
+            self.beat_age = 0
+
     async def commit(self, i: int, *, together: bool) -> None:
         """S4 alone, or S4 and S5 in one transaction, as orchestrate does it."""
         holder = self.holders[i]
         assert holder
         async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
             if not holder.committed:
-                before = await self._row(db)
+                before = await self.row_in(db)
                 texts = ["پاسخ"] * self.random.choice([1, 1, 2])
-                new = NewTurn("پاسخ", texts, "answered", "bot", 0, (), Empty(), None, 0, 0)
+                status = self.random.choice(["bot", "bot", "waiting"])
+                new = NewTurn("پاسخ", texts, "answered", status, 0, (), Empty(), None, 0, 0)
                 turn = await turns.commit(db, self.tenant.id, self.tenant.channel, holder.lease, new, correlation="-")
                 if turn is None:
                     self.holders[i] = None
@@ -269,9 +302,11 @@ class World:
 
     async def claim(self, i: int) -> None:
         async with self.stores["xin_deliver"].tenant(self.tenant.id) as db:
-            before = await self._row(db)
+            before = await self.row_in(db)
             claimed = await parts.claim(db, self.conversation, reconcile_seconds=NO_WAIT)
+            waits = await self.must_wait(db)
         if isinstance(claimed, Claim):
+            assert not waits, "a part leaves while its channel or its customer must be left in peace"
             if claimed.role == "bot":
                 assert before["status"] in ("bot", "waiting"), (
                     "a bot part is claimed while a person owns the conversation"
@@ -289,7 +324,10 @@ class World:
         ghost = self.ghosts.setdefault(sender.claim.part, Ghost())
         ghost.calls += sender.outcome in ("ok", "lost", "none")
         first = sender.outcome in ("ok", "lost") and not ghost.got
-        ghost.got += sender.outcome in ("ok", "lost")
+        if sender.outcome in ("ok", "lost"):
+            sender.copy = str(uuid4())
+            ghost.copies.append(sender.copy)
+            self.echoes.append(sender.copy)
         assert ghost.calls <= 2, "sent a third time"
         if first:
             key = (sender.claim.seq, sender.claim.ordinal)
@@ -304,20 +342,17 @@ class World:
         async with self.stores["xin_deliver"].tenant(self.tenant.id) as db:
             match sender.outcome:
                 case "ok":
-                    await parts.record_accepted(db, sender.claim, str(uuid4()))
+                    await parts.record_accepted(db, sender.claim, sender.copy)
+                    await joining.join(db, self.tenant.channel, provider_id=sender.copy)
                 case "lost" | "none":
                     await parts.record_unknown(db, sender.claim, seconds=60, reason="no answer")
-                case "later":
+                case "later" | "later, this customer":
                     await parts.record_later(db, sender.claim, seconds=60, reason="too many")
+                    if sender.outcome != "later":
+                        await parts.block_pair(db, self.conversation, seconds=60)
                 case "fail":
                     await parts.record_failed(db, sender.claim, reason="blocked")
         self.senders[i] = None
-
-    async def status(self, told: parts.State) -> None:
-        got = [part for part, ghost in self.ghosts.items() if ghost.got]
-        if got:
-            async with self.stores["xin_deliver"].tenant(self.tenant.id) as db:
-                await parts.advance(db, self.random.choice(got), told)
 
     # Time and crashes
 
@@ -327,12 +362,12 @@ class World:
     async def age_lease(self, seconds: int) -> None:
         """A live holder beats every 5 s; so an old lease is one whose holder is slow or gone."""
         self.beat_age += seconds
-        await self._alter(
+        await self.alter(
             "UPDATE conversations SET lease_beat = lease_beat - make_interval(secs => %s) WHERE id = %s", seconds
         )
 
     async def age_slot(self) -> None:
-        await self._alter(
+        await self.alter(
             "UPDATE conversations SET send_until = send_until - make_interval(secs => %s) WHERE id = %s", 31
         )
         for sender in self.senders:
@@ -340,45 +375,25 @@ class World:
                 sender.live = False
 
     async def fall_due(self) -> None:
-        await self._alter(
+        await self.alter(
             "UPDATE outbound_parts SET next_attempt_at = next_attempt_at - make_interval(secs => %s)"
             " WHERE conversation_id = %s",
             61,
         )
-
-    async def _alter(self, statement: str, seconds: int) -> None:
-        async with self.stores["xin_deliver"].tenant(self.tenant.id) as db:
-            await db.execute(statement, (seconds, self.conversation))
+        minute = "blocked_until = blocked_until - make_interval(secs => %s)"
+        await self.alter(f"UPDATE conversations SET {minute} WHERE id = %s", 61)
+        await self.alter(
+            f"UPDATE channels SET {minute} WHERE id = (SELECT channel_id FROM conversations WHERE id = %s)", 61
+        )
 
     # What must hold
-
-    async def row(self) -> dict[str, Any]:
-        async with self.stores["xin_console"].tenant(self.tenant.id) as db:
-            return await self._row(db)
-
-    async def _row(self, db: Db) -> dict[str, Any]:
-        cursor = await db.execute("SELECT * FROM conversations WHERE id = %s", (self.conversation,))
-        values = await cursor.fetchone()
-        assert values
-        assert cursor.description
-        return dict(zip((column.name for column in cursor.description), values, strict=True))
-
-    async def part_rows(self) -> list[dict[str, Any]]:
-        return await self._list("SELECT * FROM outbound_parts WHERE conversation_id = %s ORDER BY seq, ordinal")
-
-    async def _list(self, statement: str) -> list[dict[str, Any]]:
-        async with self.stores["xin_console"].tenant(self.tenant.id) as db:
-            cursor = await db.execute(statement, (self.conversation,))
-            assert cursor.description
-            names = [column.name for column in cursor.description]
-            return [dict(zip(names, values, strict=True)) for values in await cursor.fetchall()]
 
     async def check(self) -> None:
         """The invariants that hold at every moment."""
         row = await self.row()
-        messages = await self._list("SELECT seq, role FROM messages WHERE conversation_id = %s ORDER BY seq")
+        messages = await self.select("SELECT seq, role FROM messages WHERE conversation_id = %s ORDER BY seq")
         all_parts = await self.part_rows()
-        all_turns = await self._list("SELECT id, after, n, epoch, seq FROM turns WHERE conversation_id = %s")
+        all_turns = await self.select("SELECT id, after, n, epoch, seq FROM turns WHERE conversation_id = %s")
         assert [m["seq"] for m in messages] == list(range(1, row["seq"] + 1)), "numbers have no gap and no double"
         customers = [m["seq"] for m in messages if m["role"] == "customer"]
         assert row["last_in"] == max(customers), "last_in is the newest customer message"
@@ -416,9 +431,9 @@ class World:
                 break
         row = await self.row()
         rows = await self.part_rows()
-        all_turns = await self._list("SELECT id, after, n FROM turns WHERE conversation_id = %s")
+        all_turns = await self.select("SELECT id, after, n FROM turns WHERE conversation_id = %s")
         assert await self._at_rest(), f"still moving: {row}"
-        for message in await self._list("SELECT seq FROM messages WHERE role = 'customer' AND conversation_id = %s"):
+        for message in await self.select("SELECT seq FROM messages WHERE role = 'customer' AND conversation_id = %s"):
             seq = message["seq"]
             answered = any(
                 t["after"] < seq <= t["n"] and any(p["turn_id"] == t["id"] and p["state"] != "cancelled" for p in rows)
@@ -435,4 +450,7 @@ class World:
             if p["author"] != "bot" or p["state"] == "sending" or (speaks and p["seq"] > row["human_through"])
         )
         busy = any(self.holders) or any(self.senders)
-        return not waiting and not busy and not (speaks and row["last_in"] > row["answered"])
+        untold = await self.select(
+            "SELECT 1 AS n FROM provider_events WHERE joined_at IS NULL AND kind = 'echo' AND %s::uuid IS NOT NULL"
+        )
+        return not waiting and not busy and not untold and not (speaks and row["last_in"] > row["answered"])

@@ -95,6 +95,15 @@ class Handover(_Rules):
     """The brand's own, beside the ways of asking for a person that we know in Persian and English."""
     after_misses: Annotated[int, Field(ge=1, le=20)] = 3
     """Turns in a row without an answer."""
+    resume_minutes: Annotated[float, Field(ge=0, le=10_080)] = 60
+    """A colleague who answers in Instagram's or WhatsApp's own app silences the bot until so long after their
+    last word. 0: until an operator gives the conversation back."""
+    tell_takeover: Literal["promised", "always", "never"] = "promised"
+    """Whether the customer is told that a colleague is here: when they were promised one, always, or never."""
+    tell_release: bool = True
+    """Whether the customer is told that the bot is back, where it has nothing to answer at once."""
+    tell_resolve: bool = False
+    """Whether the customer is told that the conversation was closed. It costs a message, and often a "thanks" more."""
 
 
 class Retrieval(_Rules):

@@ -1,0 +1,49 @@
+"""What the customer is told when a conversation changes hands. A notice is no answer: it leaves
+whoever may speak.
+
+bot → waiting       the turn's own words (handover_text, waiting_text, closed_text)
+… → human           takeover_text, where a person was promised; an operator who writes at once tells by writing
+human → bot         release_text, where a person spoke and nothing waits for the bot's answer
+… → resolved        resolve_text, if the policy wants it
+… → human, outside  nothing: the customer has the person's message already
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from shared.answering.persona import Persona
+from shared.answering.policy.before import reply_language
+from shared.answering.policy.rules import Policy
+from shared.answering.values import Said
+
+Transition = Literal["taken_over", "released", "resolved"]
+
+
+def notice(
+    transition: Transition,
+    persona: Persona,
+    policy: Policy,
+    *,
+    promised: bool = False,
+    pending: bool = False,
+    spoken: bool = False,
+    hint: str | None = None,
+    said: Sequence[Said] = (),
+) -> str | None:
+    """The words, in the customer's language; None where the policy says nothing.
+
+    *promised*: the customer was promised a person. *pending*: the bot answers at once. *spoken*: the last word was a
+    person's. *hint* and *said*: the contact's language, and what was said lately.
+    """
+    rules = policy.handover
+    match transition:
+        case "taken_over":
+            told = rules.tell_takeover == "always" or (rules.tell_takeover == "promised" and promised)
+            wording = persona.takeover_text
+        case "released":
+            told, wording = rules.tell_release and spoken and not pending, persona.release_text
+        case "resolved":
+            told, wording = rules.tell_resolve, persona.resolve_text
+    if not told:
+        return None
+    return persona.say(wording, reply_language(persona, policy, "", hint=hint, history=said))
