@@ -127,7 +127,7 @@ class Outbox:
             return Later(
                 f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS
             )
-        if reason := _window_closed(claimed):
+        if reason := _closed_to_us(claimed):
             return Refused(reason)
         if wait := self.senders.wait_seconds(claimed.channel):
             return Later("the provider wants the channel to wait", wait_seconds=wait)
@@ -226,8 +226,10 @@ def _seconds(claimed: Claim, outcome: Later) -> float:
     return BACKOFF_SECONDS[min(claimed.attempts, len(BACKOFF_SECONDS)) - 1]
 
 
-def _window_closed(claimed: Claim) -> str | None:
-    """Why free text can't be sent any more, without asking: the provider would take it first and fail it later."""
+def _closed_to_us(claimed: Claim) -> str | None:
+    """Why the customer can't be written to, without asking: the provider may take it first and fail it later."""
+    if claimed.unreachable:
+        return "The customer can't be reached: they blocked this channel or left. They can be answered once they write."
     hours = PROVIDERS[claimed.kind].window_hours
     if hours is None or claimed.silent_hours is None or claimed.silent_hours <= hours:
         return None

@@ -33,7 +33,7 @@ def notice(
     """The words, in the customer's language; None where the policy says nothing.
 
     *promised*: the customer was promised a person. *pending*: the bot answers at once. *spoken*: the last word was a
-    person's. *hint* and *said*: the contact's language, and what was said lately.
+    person's. *hint* and *said*: the contact's language, and what they said lately.
     """
     rules = policy.handover
     match transition:
@@ -46,4 +46,5 @@ def notice(
             told, wording = rules.tell_resolve, persona.resolve_text
     if not told:
         return None
-    return persona.say(wording, reply_language(persona, policy, "", hint=hint, history=said))
+    last = said[-1].text if said else ""
+    return persona.say(wording, reply_language(persona, policy, last, hint=hint, history=said))

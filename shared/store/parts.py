@@ -48,7 +48,7 @@ CLAIM = """
      WHERE p.id = %(part)s AND p.state = %(state)s
        AND m.id = p.message_id AND c.id = p.conversation_id AND t.id = c.contact_id AND h.id = p.channel_id
     RETURNING p.id AS part, p.claim, p.conversation_id AS conversation, p.channel_id AS channel,
-              h.kind, coalesce(t.reply_to, t.external_id) AS recipient,
+              h.kind, coalesce(t.reply_to, t.external_id) AS recipient, t.unreachable_at IS NOT NULL AS unreachable,
               p.text, p.ordinal, p.ambiguous, p.attempts, p.correlation_id AS correlation,
               m.id AS message, m.seq, m.role,
               m.text AS whole, m.sources, m.author_id AS author, m.created_at AS said_at, u.epoch, u.n,
@@ -131,6 +131,8 @@ class Claim:
     channel: UUID
     kind: str
     recipient: str
+    unreachable: bool
+    """The customer has blocked us or is gone, and has not written since."""
     text: str
     ordinal: int
     ambiguous: int

@@ -17,10 +17,15 @@ STORE_MESSAGE = """
                          %(kind)s, %(text)s, %(payload)s, %(sent_at)s, %(correlation)s)
 """
 
+# Who blocks us can't be written to until they unblock us, or write (S1).
 STORE_EVENT = """
-    INSERT INTO provider_events (tenant_id, channel_id, key, kind, provider_id, part_id, payload)
-    SELECT %(tenant)s, %(channel)s, %(key)s, %(kind)s, %(provider_id)s, %(part)s, %(payload)s
-    ON CONFLICT (channel_id, key) DO NOTHING
+    WITH told AS (
+      INSERT INTO provider_events (tenant_id, channel_id, key, kind, provider_id, part_id, payload)
+      SELECT %(tenant)s, %(channel)s, %(key)s, %(kind)s, %(provider_id)s, %(part)s, %(payload)s
+      ON CONFLICT (channel_id, key) DO NOTHING RETURNING kind, payload)
+    UPDATE contacts SET unreachable_at = CASE told.kind WHEN 'blocked' THEN clock_timestamp() END
+      FROM told WHERE told.kind IN ('blocked', 'unblocked')
+       AND contacts.channel_id = %(channel)s AND contacts.external_id = told.payload ->> 'recipient'
 """
 
 

@@ -42,6 +42,8 @@ class Provider:
     """The simulator that has the chats which aren't ours."""
     chats: set[int] = field(default_factory=set)
     sent: list[Sent] = field(default_factory=list)
+    typing: list[int] = field(default_factory=list)
+    """The chats that were shown a sign of typing."""
     refused: list[str] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
@@ -97,6 +99,8 @@ class Provider:
         if int(told.get("chat_id", 0)) not in self.chats:
             answer = httpx.post(f"{self.elsewhere}/{self.tokens[token]}/bot{token}/{method}", json=told, timeout=10)
             return answer.status_code, answer.content
+        if method == "sendChatAction":
+            self.typing.append(int(told["chat_id"]))
         if method != "sendMessage":
             return 200, b'{"ok":true,"result":true}'
         text = told.get("text")

@@ -115,6 +115,45 @@ def test_release(customer: Customer, desk: Desk) -> None:
     assert len(customer.heard) == 3
 
 
+def test_told_of_a_person(product: Product, provider: Provider, desk: Desk) -> None:
+    """Who was promised a person is told when one has come, in their language; and when the bot is back."""
+    for asked, come, back in (
+        ("می‌خواهم با یک آدم صحبت کنم", "همکارم الان این‌جاست", "برگرداند"),
+        ("I want to talk to a human", "My colleague is here now", "handed back"),
+    ):
+        customer = provider.customer(product.channel("bale"))
+        conversation = _start(customer, desk, asked)
+        assert desk.client.get(f"/conversations/{conversation}").json()["status"] == "waiting"
+
+        assert _post(desk, conversation, "takeover").is_success
+        until(lambda: len(customer.heard) == 2, "word of the person")  # noqa: B023
+        assert come in customer.heard[1]
+        assert _post(desk, conversation, "takeover").is_success  # once more tells nobody anything
+        assert _post(desk, conversation, "messages", text="ok").is_success
+        until(lambda: customer.heard[-1] == "ok", "the person's words")  # noqa: B023
+        assert _post(desk, conversation, "release").is_success
+
+        until(lambda: len(customer.heard) == 4, "word of the bot")  # noqa: B023
+        assert back in customer.heard[3]
+        assert [message["role"] for message in desk.messages(conversation)] == [
+            "customer", "bot", "system", "operator", "system",
+        ]  # fmt: skip
+
+
+def test_told_in_the_widget(product: Product, desk: Desk) -> None:
+    """In the widget the notice stands in the stream and in the history, in nobody's name."""
+    visitor = Visitor.arrive(product.channel("web"), product.url)
+    visitor.ask("می‌خواهم با یک آدم صحبت کنم")
+    stream = visitor.follow()
+
+    assert _post(desk, visitor.conversation, "takeover").is_success
+
+    until(lambda: [m for m in stream.of("message.created") if m["role"] == "system"], "the notice in the stream")
+    (told,) = visitor.messages("system")
+    assert "همکارم" in told["text"]
+    stream.close()
+
+
 def test_release_without_a_word(customer: Customer, desk: Desk) -> None:
     """An operator who took over and said nothing leaves no gap: what came meanwhile is answered after the release."""
     conversation = _start(customer, desk)

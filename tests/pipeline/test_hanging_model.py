@@ -14,7 +14,7 @@ from tests.pipeline.desk import Desk
 from tests.pipeline.neighbour import Neighbour, found_tenant
 from tests.pipeline.provider import Customer, Provider
 from tests.pipeline.waiting import until
-from tests.pipeline.widget import Visitor
+from tests.pipeline.widget import Stream, Visitor
 from tests.product import Product
 
 HOURS = "ساعت کاری شما چیست؟"
@@ -66,6 +66,8 @@ class Evening:
     asked_at: float
     before: list[float]
     during: list[float]
+    stream: Stream
+    """The visitor's."""
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +87,13 @@ def evening(start: Start, model: SilentModel) -> Evening:
     before = [_greet(provider, neighbour) for _ in range(15)]
     customers = [provider.customer(product.channel("telegram")) for _ in range(CUSTOMERS)]
     asked_at = time.monotonic()
+    stream = visitor.follow()
+    visitor.write(HOURS)
     with ThreadPoolExecutor(CUSTOMERS) as crowd:
         list(crowd.map(lambda customer: customer.write(HOURS), customers))
-    visitor.write(HOURS)
     until(lambda: model.calls, "the first call to the model")
     during = [_greet(provider, neighbour) for _ in range(15)]
-    return Evening(product, provider, model, customers, visitor, asked_at, before, during)
+    return Evening(product, provider, model, customers, visitor, asked_at, before, during, stream)
 
 
 def _greet(provider: Provider, neighbour: Neighbour) -> float:
@@ -148,3 +151,11 @@ def test_trace_says_why(evening: Evening) -> None:
 
     assert trace["rungs"][-1]["model"] == "extractive"
     assert all("timeout" in rung["outcome"] for rung in trace["rungs"][:-1])
+
+
+def test_typing(evening: Evening) -> None:
+    """While the model thinks, the customer sees that somebody is typing."""
+    chats = {customer.chat for customer in evening.customers}
+    until(lambda: chats & set(evening.provider.typing), "a sign of typing in a messenger")
+    until(lambda: evening.stream.of("typing"), "and in the widget")
+    evening.stream.close()
