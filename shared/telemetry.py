@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 from shared.settings import Settings
 
@@ -25,8 +25,6 @@ PUBLISHED = Counter("xin_events_published_total", "Events handed to the broker, 
 TURNS = Counter("xin_turns_total", "Committed turns.", ["outcome", "model"])
 TURN_SECONDS = Histogram("xin_turn_seconds", "Time to compose a turn.", buckets=SECONDS)
 PARTS = Counter("xin_parts_total", "Attempts to send a part, by what the provider made of it.", ["kind", "outcome"])
-UNANSWERED = Gauge("xin_unanswered_conversations", "Conversations whose customer has waited for a minute or longer.")
-UNANSWERED_AGE = Gauge("xin_unanswered_oldest_seconds", "How long the longest waiting customer has waited.")
 NUDGES = Counter("xin_nudges_total", "Work that had stayed open and was nudged by the tick.", ["kind"])
 
 

@@ -15,7 +15,11 @@ function = Function("automation-tick", opens=Rounds.open)
 @function.on_foreign(TICK)
 async def look_around(rounds: Rounds, tick: CloudEvent) -> None:
     """Every ten seconds. A tick that is lost or doubled does no harm."""
-    await rounds.nudge_open_work()
+    try:
+        await rounds.alarm.look()
+    finally:  # the alarm is raised though the broker takes no nudge, and the nudges leave though the alarm failed
+        await rounds.nudge_open_work()
+    await rounds.let_the_bot_go_on()
     await rounds.prune_hourly()
 
 

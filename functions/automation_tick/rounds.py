@@ -5,19 +5,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Self
 from uuid import UUID
 
 from cloudevents.http import CloudEvent
 
 from events import AutomationDue, Context, Event, KnowledgeUploaded, MessageReceived, ReplyComposed, StatusReceived
+from functions.automation_tick.alarm import Alarm
 from shared import failpoints, telemetry
 from shared.automation.schedule import next_due
 from shared.errors import Permanent
 from shared.publishing import Publisher
 from shared.settings import Settings
-from shared.store import automation_runs, dead_letters, work
+from shared.store import automation_runs, dead_letters, handover, work
 from shared.store.tenancy import Store
 from shared.store.work import Due
 
@@ -34,6 +34,7 @@ class Rounds:
 
     store: Store
     publisher: Publisher
+    alarm: Alarm
     patience_seconds: float = 0
     pruned_at: float = field(default_factory=time.monotonic)
 
@@ -42,23 +43,33 @@ class Rounds:
     async def open(cls, settings: Settings) -> AsyncIterator[Self]:
         """Raises MissingSetting."""
         async with AsyncExitStack() as stack:
-            yield cls(
-                store=await stack.enter_async_context(Store.open(settings, role="xin_tick", connections=4)),
-                publisher=await stack.enter_async_context(Publisher.of(settings, "automation-tick")),
-            )
+            store = await stack.enter_async_context(Store.open(settings, role="xin_tick", connections=4))
+            publisher = await stack.enter_async_context(Publisher.of(settings, "automation-tick"))
+            yield cls(store, publisher, Alarm(store))
 
     async def nudge_open_work(self) -> None:
         """One look; one event for each thing that stayed open. Raises Retryable when the broker is away."""
         due = await work.due(self.store, limit=LIMIT, patience_seconds=self.patience_seconds)
         self.patience_seconds = PATIENCE_SECONDS
         await failpoints.reached("automation-tick.looked")
-        self._raise_alarm([item for item in due if item.kind == "unanswered"])
         for item in due:
             if item.kind == "rule":
                 await self._claim(item)
             elif event := _nudge(item):
                 telemetry.NUDGES.labels(item.kind).inc()
                 await self.publisher.publish(event, Context.start(SOURCE))
+
+    async def let_the_bot_go_on(self) -> None:
+        """Where a person spoke in the provider's own app and has been silent since: nobody else releases those."""
+        for tenant, conversation in await work.resumes(self.store, limit=LIMIT):
+            async with self.store.tenant(tenant) as db:
+                released = await handover.resume(db, conversation)
+            if released is not None:
+                told = {"tenant": str(tenant), "conversation": str(conversation)}
+                telemetry.logger("automation-tick").info("the bot goes on", extra=told)
+            if released is not None and released.pending:
+                event = MessageReceived(tenant=tenant, conversation=conversation, seq=released.newest)
+                self.publisher.soon(event, Context.start(SOURCE))
 
     async def prune_hourly(self) -> None:
         """Removes what nobody will ask for again."""
@@ -120,18 +131,6 @@ class Rounds:
             event = AutomationDue(tenant=item.tenant, run=run)
             self.publisher.soon(event, Context.start(SOURCE))
 
-    @staticmethod
-    def _raise_alarm(unanswered: list[Due]) -> None:
-        now = datetime.now(UTC)
-        telemetry.UNANSWERED.set(len(unanswered))
-        oldest = max(((now - item.since).total_seconds() for item in unanswered), default=0)
-        telemetry.UNANSWERED_AGE.set(oldest)
-        for item in unanswered:
-            waited = round((now - item.since).total_seconds())
-            telemetry.logger("automation-tick").error(
-                "a customer waits", extra={"conversation": str(item.id), "tenant": str(item.tenant), "seconds": waited}
-            )
-
 
 def _nudge(item: Due) -> Event | None:
     match item.kind:
@@ -159,4 +158,5 @@ def _bytes(letter: CloudEvent) -> bytes:
     data = letter.get_data()
     if isinstance(data, bytes):
         return data
-    return data.encode() if isinstance(data, str) else json.dumps(data, ensure_ascii=False).encode()
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+    return text.encode(errors="backslashreplace")  # half a surrogate pair goes back to how JSON wrote it

@@ -1,14 +1,20 @@
 """A tenant's people."""
 
+from collections.abc import Mapping
+from uuid import UUID
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from functions.console_api.callers import InTenant, TheConsole
-from functions.console_api.fields import Email, MaybeName, NewPassword
+from events import MessageReceived
+from functions.console_api.callers import InTenant, Member, TheConsole
+from functions.console_api.console import Console
+from functions.console_api.fields import Email, MaybeName, NewPassword, Switch
 from functions.console_api.pages import CursorText, Limit, Page, RowId, page_of, read_cursor
 from functions.console_api.roles import PREFIX
+from shared.edge import Correlation
 from shared.errors import NotFound
-from shared.store import users
+from shared.store import handover, users
 from shared.store.users import User, UserRole
 
 router = APIRouter(prefix=f"{PREFIX}/users", tags=["users"])
@@ -28,7 +34,7 @@ class UserChanges(BaseModel):
 
     name: MaybeName | None = None
     role: UserRole | None = None
-    disabled: bool | None = None
+    disabled: Switch | None = None
     password: NewPassword | None = None
 
 
@@ -62,8 +68,10 @@ async def get_user(console: TheConsole, member: InTenant, user: RowId) -> User:
 
 
 @router.patch("/{id}", summary="Change one")
-async def update_user(console: TheConsole, member: InTenant, user: RowId, changes: UserChanges) -> User:
-    """409 for the last owner."""
+async def update_user(
+    console: TheConsole, member: InTenant, user: RowId, correlation: Correlation, changes: UserChanges
+) -> User:
+    """Whom nobody lets in any more gives their conversations back to the bot. 409 for the last owner."""
     password_hash = await console.passwords.hash(changes.password) if changes.password else None
     async with console.store.tenant(member.tenant) as db:
         changed = await users.update(
@@ -71,12 +79,27 @@ async def update_user(console: TheConsole, member: InTenant, user: RowId, change
         )
         visible = changes.model_dump(exclude_none=True, exclude={"password"})
         await member.note(db, "user.updated", user, **visible, new_password=password_hash is not None)
+        left = await handover.release_all_of(db, user) if changes.disabled or changes.role == "viewer" else {}
+    await _give_back(console, member, left, correlation)
     return changed
 
 
 @router.delete("/{id}", status_code=204, summary="Remove one")
-async def delete_user(console: TheConsole, member: InTenant, user: RowId) -> None:
-    """They are out at once; what they wrote stays. 409 for the last owner."""
+async def delete_user(console: TheConsole, member: InTenant, user: RowId, correlation: Correlation) -> None:
+    """They are out at once and their conversations the bot's; what they wrote stays. 409 for the last owner."""
     async with console.store.tenant(member.tenant) as db:
+        left = await handover.release_all_of(db, user)
         await users.delete(db, user)
         await member.note(db, "user.deleted", user)
+    await _give_back(console, member, left, correlation)
+
+
+async def _give_back(
+    console: Console, member: Member, left: Mapping[UUID, handover.Released], correlation: str
+) -> None:
+    for conversation, released in left.items():
+        told = {"conversation_id": conversation, "status": "bot", "owner_id": None}
+        console.live.tell(member.tenant, "conversation.updated", told)
+        if released.pending:
+            event = MessageReceived(tenant=member.tenant, conversation=conversation, seq=released.newest)
+            await console.nudge(event, correlation)

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 from uuid import UUID
 
-from functions.deliver.senders import RECONCILE_SECONDS, Senders
+from functions.deliver.senders import RECONCILE_SECONDS, Senders, Way
 from shared import failpoints, telemetry
 from shared.answering.policy.rules import Handover
 from shared.errors import XinError
@@ -29,10 +29,15 @@ BACKOFF_SECONDS = (2, 5, 15, 60, 300)
 CLAIMING_SECONDS = 12
 """For so long a handler claims part after part: its last call must end before its own time does."""
 CLOSE_SECONDS = 3
+FRESH_SECONDS = 1.0
+"""A channel opened so lately was opened with the newest token."""
 TYPING_SECONDS = 3
 MOST_PAIR_SECONDS = 3600
 TIMER_SECONDS = 120
 """A longer wait is left to the tick."""
+
+
+Outcome = Sent | Later | Refused | ChannelRefused | Ambiguous
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,9 @@ class Outbox:
         self._show(tenant, claimed.conversation, claimed.message, state)
         return following
 
-    async def _call(
-        self, tenant: UUID, claimed: Claim, claimed_at: float
-    ) -> Sent | Later | Refused | ChannelRefused | Ambiguous:
+    async def _call(self, tenant: UUID, claimed: Claim, claimed_at: float) -> Outcome:
         try:
-            sender = await self.senders.of(tenant, claimed.channel)
+            way = await self.senders.of(tenant, claimed.channel)
         except XinError as problem:
             return Later(
                 f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS
@@ -133,9 +136,17 @@ class Outbox:
             return Later("the provider wants the channel to wait", wait_seconds=wait)
         if time.monotonic() - claimed_at > CLAIM_SECONDS:
             return Later("the claim was too old to begin", wait_seconds=0)
+        outcome = await self._try(way, tenant, claimed)
+        if isinstance(outcome, ChannelRefused) and self.senders.forget(claimed.channel) > FRESH_SECONDS:
+            with suppress(XinError):  # its token may have been replaced since it was opened
+                if time.monotonic() - claimed_at < CLAIM_SECONDS:
+                    outcome = await self._try(await self.senders.of(tenant, claimed.channel), tenant, claimed)
+        return outcome
+
+    async def _try(self, way: Way, tenant: UUID, claimed: Claim) -> Outcome:
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                return await sender.send(tenant, claimed)
+                return await way.send(tenant, claimed)
         except TimeoutError:
             return Ambiguous("no answer in time")
         except Later as outcome:
@@ -145,9 +156,7 @@ class Outbox:
         except (Refused, ChannelRefused, Ambiguous) as outcome:
             return outcome
 
-    async def _record(
-        self, claimed: Claim, outcome: Sent | Later | Refused | ChannelRefused | Ambiguous, db: Db
-    ) -> parts.State:
+    async def _record(self, claimed: Claim, outcome: Outcome, db: Db) -> parts.State:
         match outcome:
             case Sent(provider_id=provider_id):
                 await parts.record_accepted(db, claimed, provider_id)
@@ -162,9 +171,8 @@ class Outbox:
                     await parts.block_pair(db, claimed.conversation, seconds=seconds)
                 return "queued"
             case ChannelRefused(reason=reason):
-                await parts.record_later(db, claimed, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
+                await parts.record_later(db, claimed, seconds=0, reason=reason)  # a new token unblocks the channel
                 await channels.block(db, claimed.channel, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
-                self.senders.forget(claimed.channel)
                 return "queued"
             case Refused(reason=reason, contact_unreachable=unreachable):
                 await parts.record_failed(db, claimed, reason=reason)

@@ -77,9 +77,10 @@ class Senders:
             self._ways[channel] = (time.monotonic() + CHANNEL_SECONDS, way)
         return way
 
-    def forget(self, channel: UUID) -> None:
-        """The next part opens the channel anew: its token may have been replaced."""
-        self._ways.pop(channel, None)
+    def forget(self, channel: UUID) -> float:
+        """The next part opens the channel anew. Returns how many seconds ago it was opened, 0 if it wasn't open."""
+        until, way = self._ways.pop(channel, (0.0, None))
+        return time.monotonic() - (until - CHANNEL_SECONDS) if way is not None else 0.0
 
     def pause(self, channel: UUID, seconds: float) -> None:
         """This process calls the channel's provider no more for so long. Other processes learn it from the row."""

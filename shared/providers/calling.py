@@ -24,6 +24,8 @@ class Limits:
 
 
 LIMITS = Limits()
+ANSWER_BYTES = 1024 * 1024
+"""No provider's answer to a send has a thousandth of it."""
 
 _NEVER_WRITTEN = (
     httpx.ConnectError,
@@ -96,15 +98,17 @@ async def post(
     try:
         async with asyncio.timeout(limits.first_byte) as timer:
             progress = _Progress(timer, limits.whole)
-            response = await client.post(
+            async with client.stream(
+                "POST",
                 url,
                 json=body,
                 headers=headers,
                 follow_redirects=False,
                 timeout=httpx.Timeout(limits.whole, pool=limits.first_byte * 0.8),  # told apart from a silent host
                 extensions={"trace": progress},
-            )
-        return Answer(response.status_code, _object(response), _seconds(response.headers.get("retry-after")))
+            ) as response:
+                read = await _read(response)
+        return Answer(response.status_code, _object(read), _seconds(response.headers.get("retry-after")))
     except TimeoutError:
         problem = _judge("TimeoutError", bool(progress.written), away=progress.written is None)
     except httpx.RequestError as error:
@@ -119,9 +123,19 @@ def _judge(name: str, written: bool, *, away: bool) -> NotSent:
     return Later(f"the provider could not be reached ({name})", scope="channel" if away else "part")
 
 
-def _object(response: httpx.Response) -> Json | None:
+async def _read(response: httpx.Response) -> bytes:
+    """The body; of one without end only its beginning, which is no JSON object then."""
+    read = bytearray()
+    async for piece in response.aiter_bytes():
+        read += piece
+        if len(read) > ANSWER_BYTES:
+            return b""
+    return bytes(read)
+
+
+def _object(read: bytes) -> Json | None:
     try:
-        return read_object(response.content)
+        return read_object(read)
     except Unreadable:
         return None
 

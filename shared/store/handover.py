@@ -66,6 +66,8 @@ RELEASE = """
                          AND m.role = 'operator') AS spoken
 """
 
+HELD = "SELECT id FROM conversations WHERE status = 'human' AND owner_id = %s ORDER BY id FOR UPDATE"
+
 RESOLVE = """
     UPDATE conversations SET status = 'resolved', owner_id = NULL, epoch = epoch + 1, resume_at = NULL,
            lease_event = NULL, lease_beat = NULL, answered = last_in, human_through = seq,
@@ -192,6 +194,13 @@ async def release(db: Db, conversation: UUID) -> Released:
 async def resume(db: Db, conversation: UUID) -> Released | None:
     """S8 by the clock: a person spoke outside, and has been silent since. None: not any more. Raises NotFound."""
     return await _release(db, conversation, by_itself=True)
+
+
+async def release_all_of(db: Db, who: UUID) -> dict[UUID, Released]:
+    """S8 for every conversation of somebody who leaves: else the bot would be silent there for ever."""
+    held = await (await db.execute(HELD, (who,))).fetchall()
+    released = {conversation: await _release(db, conversation, by_itself=False) for (conversation,) in held}
+    return {conversation: its for conversation, its in released.items() if its is not None}
 
 
 async def _release(db: Db, conversation: UUID, *, by_itself: bool) -> Released | None:

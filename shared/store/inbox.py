@@ -1,4 +1,4 @@
-"""What operators see of conversations: the list, one of them, its messages with what became of each, and who waits."""
+"""What operators see of conversations: the list, one of them, its messages with what became of each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -59,15 +59,6 @@ MESSAGES = """
        AND (%(message)s::uuid IS NULL OR m.id = %(message)s)
 """
 
-# The same clock as the alarm of the tick: open work that is a minute old.
-WAITING = """
-    SELECT id AS conversation_id, channel_id, status, open_since AS since,
-           extract(epoch FROM clock_timestamp() - open_since)::float AS seconds
-      FROM conversations
-     WHERE last_in > answered AND status IN ('bot', 'waiting') AND open_since < clock_timestamp() - interval '60 s'
-     ORDER BY open_since LIMIT %s
-"""
-
 FOLDED = ("failed", "unknown", "queued", "sending", "cancelled", "accepted", "sent", "delivered", "read")
 """What a message of several parts shows: the first of these that any part has."""
 
@@ -124,16 +115,6 @@ class Message(BaseModel):
     reason: str | None
 
 
-class Alarm(BaseModel):
-    """A conversation whose customer has had no answer for a minute or longer."""
-
-    conversation_id: UUID
-    channel_id: UUID
-    status: ConversationStatus
-    since: datetime
-    seconds: float
-
-
 def fold(states: Sequence[str] | None) -> str | None:
     """One state for a whole message; None where nothing is sent."""
     return next((state for state in FOLDED if state in states), None) if states else None
@@ -184,12 +165,6 @@ async def message(db: Db, conversation: UUID, message: UUID) -> Message:
     if not found:
         raise NotFound("no such message")
     return found[0]
-
-
-async def waiting(db: Db, *, limit: int) -> list[Alarm]:
-    """Who waits longest comes first."""
-    cursor = db.cursor(row_factory=class_row(Alarm))
-    return await (await cursor.execute(WAITING, (limit,))).fetchall()
 
 
 async def _messages(db: Db, order: str, values: dict[str, Any]) -> list[Message]:

@@ -8,7 +8,12 @@ from psycopg.rows import class_row
 
 from shared.store.tenancy import Db, Store, one
 
-DUE = "SELECT kind, tenant_id AS tenant, id, since FROM due_work(%s, make_interval(secs => %s))"
+# The alarm has a view of its own (shared/store/alarms.py); `unanswered` is what the release before this one asks for.
+DUE = """
+    SELECT kind, tenant_id AS tenant, id, since FROM due_work(%s, make_interval(secs => %s)) WHERE kind <> 'unanswered'
+"""
+
+RESUMES = "SELECT tenant_id, id FROM due_resumes(%s)"
 
 BELONGS = "SELECT 1 FROM conversations WHERE id = %s"
 
@@ -16,7 +21,7 @@ BELONGS = "SELECT 1 FROM conversations WHERE id = %s"
 @dataclass(frozen=True)
 class Due:
     """`kind` says what `id` is: message and part name a conversation, event a channel, job an asset, rule and run
-    themselves; unanswered is an alarm about a conversation."""
+    themselves."""
 
     kind: str
     tenant: UUID
@@ -30,6 +35,12 @@ async def due(store: Store, *, limit: int, patience_seconds: float) -> list[Due]
         cursor = db.cursor(row_factory=class_row(Due))
         await cursor.execute(DUE, (limit, patience_seconds))
         return await cursor.fetchall()
+
+
+async def resumes(store: Store, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """Tenant and conversation of those where a person spoke outside and has been silent since. Raises DatabaseAway."""
+    async with store.connection() as db:
+        return await (await db.execute(RESUMES, (limit,))).fetchall()
 
 
 async def prune(store: Store) -> int:

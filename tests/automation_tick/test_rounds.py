@@ -1,91 +1,17 @@
-"""The tick: what stayed open is nudged, who waits raises the alarm, what is due is done once, dead letters are kept."""
+"""The tick: what stayed open is nudged, what is due is done once, dead letters are kept."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from cloudevents.http import CloudEvent
-from prometheus_client import REGISTRY
 
 from events import AutomationDue, MessageReceived, ReplyComposed
-from functions.automation_tick.rounds import Rounds
-from local.machine.schema import DatabaseUrls
 from shared.automation.schedule import next_due
 from shared.errors import Unreadable
-from shared.publishing import Publisher
-from shared.serving import server
-from shared.store import leases, taking_in, turns
-from shared.store.jsonb import jsonb
-from shared.store.taking_in import NewMessage
-from shared.store.tenancy import Store
-from shared.store.turns import NewTurn
-from tests.console_api.broker import Broker
-from tests.store.world import Empty
-from tests.tenants import Tenant, found, open_store
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A tenant, everybody's way to the database, and the tick's rounds before a real broker's door."""
-
-    tenant: Tenant
-    stores: dict[str, Store]
-    rounds: Rounds
-    broker: Broker
-
-    async def write(self, *, sender: str = "مریم") -> UUID:
-        new = NewMessage(sender=sender, provider_id=str(uuid4()), kind="text", text="سلام")
-        async with self.stores["xin_ingress"].connection() as db:
-            taken = await taking_in.store_message(db, self.tenant.id, self.tenant.channel, new, correlation="-")
-        return taken.conversation
-
-    async def age(self, conversation: UUID, seconds: int) -> None:
-        async with self.stores["xin_orchestrate"].tenant(self.tenant.id) as db:
-            statement = "UPDATE conversations SET open_since = open_since - make_interval(secs => %s) WHERE id = %s"
-            await db.execute(statement, (seconds, conversation))
-
-    async def rule(self, action: dict[str, str], due_at: datetime) -> UUID:
-        async with self.stores["xin_console"].tenant(self.tenant.id) as db:
-            row = await (
-                await db.execute(
-                    "INSERT INTO automation_rules (tenant_id, name, schedule, action, next_due_at)"
-                    " VALUES (%s, 'یادآوری', '0 9 * * *', %s, %s) RETURNING id",
-                    (self.tenant.id, jsonb(action), due_at),
-                )
-            ).fetchone()
-        assert row
-        return UUID(str(row[0]))
-
-    async def rows(self, statement: str) -> list[tuple[object, ...]]:
-        async with self.stores["xin_console"].tenant(self.tenant.id) as db:
-            return [tuple(row) for row in await (await db.execute(statement)).fetchall()]
-
-
-@pytest.fixture
-async def shop(database: DatabaseUrls) -> AsyncIterator[Shop]:
-    tenant, broker = await found(database.app), Broker()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    one = server(broker, host="127.0.0.1", port=port)
-    serving = asyncio.create_task(one.serve())
-    async with AsyncExitStack() as stack:
-        roles = ("xin_ingress", "xin_orchestrate", "xin_console", "xin_tick")
-        stores = {role: await stack.enter_async_context(open_store(database.app, role=role)) for role in roles}
-        sink = f"http://127.0.0.1:{port}/"
-        async with asyncio.timeout(10):
-            while not one.started:
-                await asyncio.sleep(0.01)
-        publisher = await stack.enter_async_context(Publisher(sink, function="automation-tick"))
-        rounds = Rounds(stores["xin_tick"], publisher, patience_seconds=30)
-        yield Shop(tenant, stores, rounds, broker)
-    one.should_exit = True
-    await serving
+from shared.store import handover, leases
+from tests.automation_tick.conftest import Shop
 
 
 async def test_nudges_what_nobody_took(shop: Shop) -> None:
@@ -123,44 +49,22 @@ async def test_leaves_a_holder_alone(shop: Shop) -> None:
 async def test_nudges_parts(shop: Shop) -> None:
     """A part that is due and was not sent is nudged."""
     conversation = await shop.write()
-    async with shop.stores["xin_orchestrate"].tenant(shop.tenant.id) as db:
-        lease = await leases.take(db, conversation, event="e")
-        assert lease
-        new = NewTurn("پاسخ", ["پاسخ"], "answered", "bot", 0, (), Empty(), None, 0, 0)
-        assert await turns.commit(db, shop.tenant.id, shop.tenant.channel, lease, new, correlation="-")
-        await leases.release(db, lease)
+    await shop.answer(conversation)
     shop.rounds.patience_seconds = 0
     await shop.rounds.nudge_open_work()
     assert shop.broker.of_type(ReplyComposed.type, conversation)
 
 
-async def test_fair(shop: Shop, database: DatabaseUrls) -> None:
+async def test_fair(shop: Shop) -> None:
     """A tenant with a long queue does not hide another's one conversation."""
     for number in range(5):
         await shop.age(await shop.write(sender=str(number)), 300)
-    other = await found(database.app)
-    neighbour = Shop(other, shop.stores, shop.rounds, shop.broker)
+    neighbour = await shop.next_door()
     conversation = await neighbour.write()
     await neighbour.age(conversation, 40)
     async with shop.stores["xin_tick"].connection() as db:
         rows = await (await db.execute("SELECT id FROM due_work(2, interval '30 s') WHERE kind = 'message'")).fetchall()
     assert conversation in {row[0] for row in rows}
-
-
-async def test_alarm(shop: Shop) -> None:
-    """A customer who has waited for a minute is counted, and no more once they are answered."""
-    conversation = await shop.write()
-    await shop.age(conversation, 61)
-    await shop.rounds.nudge_open_work()
-    assert REGISTRY.get_sample_value("xin_unanswered_conversations") == 1
-    oldest = REGISTRY.get_sample_value("xin_unanswered_oldest_seconds")
-    assert oldest is not None
-    assert oldest >= 60
-
-    async with shop.stores["xin_orchestrate"].tenant(shop.tenant.id) as db:
-        await db.execute("UPDATE conversations SET answered = last_in")
-    await shop.rounds.nudge_open_work()
-    assert REGISTRY.get_sample_value("xin_unanswered_conversations") == 0
 
 
 async def test_rule_once(shop: Shop) -> None:
@@ -233,3 +137,27 @@ def test_next_due() -> None:
     ):
         with pytest.raises(Unreadable):
             next_due(schedule, timezone, after)
+
+
+async def test_bot_goes_on(shop: Shop) -> None:
+    """A person who spoke outside and has been silent for long enough holds the bot no longer: what waits is nudged."""
+    silent, fresh, held = await shop.write(), await shop.write(sender="علی"), await shop.write(sender="سارا")
+    for conversation in (silent, fresh):
+        async with shop.stores["xin_deliver"].tenant(shop.tenant.id) as db:
+            await handover.speak_outside(
+                db, shop.tenant.id, conversation, key=str(conversation), text="سلام", at=None, resume_minutes=60
+            )
+    async with shop.stores["xin_console"].tenant(shop.tenant.id) as db:
+        await handover.take_over(db, held, who=shop.tenant.person)
+    await shop.write()
+    await shop.set("UPDATE conversations SET resume_at = resume_at - interval '61 min' WHERE id = %(id)s", id=silent)
+
+    await shop.rounds.let_the_bot_go_on()
+    await shop.rounds.let_the_bot_go_on()
+
+    rows = dict(await shop.rows("SELECT id, status FROM conversations"))  # type: ignore[arg-type]
+    assert (rows[silent], rows[fresh], rows[held]) == ("bot", "human", "human")
+    async with asyncio.timeout(5):
+        while not shop.broker.of_type(MessageReceived.type, silent):
+            await asyncio.sleep(0.01)
+    assert len(shop.broker.of_type(MessageReceived.type, silent)) == 1

@@ -4,7 +4,6 @@ import asyncio
 from uuid import UUID, uuid4
 
 import httpx
-import psycopg
 import pytest
 
 from functions.console_api.console import Console
@@ -196,29 +195,6 @@ def test_fold() -> None:
     assert fold(["read", "queued"]) == "queued"
     assert fold(["read", "delivered"]) == "delivered"
     assert fold(None) is None
-
-
-async def test_alarm(shop: Shop, owner_url: str, conversation: UUID) -> None:
-    """Who has waited for a minute is on the alarm list, and leaves it when somebody takes over."""
-    assert str(conversation) not in [
-        item["conversation_id"] for item in (await shop.viewer.get("/alarms")).json()["items"]
-    ]
-    async with await psycopg.AsyncConnection.connect(owner_url, autocommit=True) as db:
-        await db.execute("SELECT set_config('app.tenant_id', %s, false)", (str(shop.tenant),))
-        await db.execute(
-            "UPDATE conversations SET open_since = clock_timestamp() - interval '2 min' WHERE id = %s", (conversation,)
-        )
-
-    (alarm,) = [
-        item
-        for item in (await shop.viewer.get("/alarms")).json()["items"]
-        if item["conversation_id"] == str(conversation)
-    ]
-    assert alarm["seconds"] >= 120
-    await shop.operator.post(f"/conversations/{conversation}/takeover")
-    assert str(conversation) not in [
-        item["conversation_id"] for item in (await shop.viewer.get("/alarms")).json()["items"]
-    ]
 
 
 async def test_empty_reply(shop: Shop, conversation: UUID) -> None:

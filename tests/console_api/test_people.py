@@ -11,6 +11,7 @@ import pytest
 
 from functions.console_api.console import Console
 from shared.store.tenancy import Store
+from tests.console_api.broker import Broker
 from tests.console_api.shops import PASSWORD, Shop, open_shop, sign_in
 
 
@@ -105,6 +106,33 @@ async def test_removed_people(shop: Shop, site: httpx.ASGITransport, ingress: St
     assert (await shop.owner.get(f"/users/{user}")).status_code == 404
     assert (await shop.operator.post(f"{path}/takeover")).json()["owner_name"] == "operator یک"
     assert (await shop.viewer.get(f"{path}/messages")).json()["items"][-1]["text"] == "من پیگیرم"
+
+
+@pytest.mark.parametrize("how", ["removed", "disabled", "only looks on"])
+async def test_gone_people_hold_nothing(
+    shop: Shop, site: httpx.ASGITransport, ingress: Store, broker: Broker, how: str
+) -> None:
+    """Whoever can speak no more gives their conversations back: the bot answers what came meanwhile."""
+    email = f"{uuid4().hex}@example.com"
+    person = {"email": email, "name": "سارا", "role": "operator", "password": PASSWORD}
+    user = (await shop.owner.post("/users", json=person)).json()["id"]
+    channel = str((await shop.connect("telegram"))["id"])
+    taken = await shop.hear(ingress, channel)
+    hers = await sign_in(site, email)
+    assert (await hers.post(f"/conversations/{taken.conversation}/takeover")).status_code == 200
+
+    match how:
+        case "removed":
+            answer = await shop.owner.delete(f"/users/{user}")
+        case "disabled":
+            answer = await shop.owner.patch(f"/users/{user}", json={"disabled": True})
+        case _:
+            answer = await shop.owner.patch(f"/users/{user}", json={"role": "viewer"})
+
+    assert answer.is_success
+    shown = (await shop.viewer.get(f"/conversations/{taken.conversation}")).json()
+    assert (shown["status"], shown["owner_id"]) == ("bot", None)
+    assert await broker.told("message.received.v1", taken.conversation)
 
 
 async def test_audit(site: httpx.ASGITransport, admin: httpx.AsyncClient, console: Console) -> None:

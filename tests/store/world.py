@@ -425,7 +425,7 @@ class World(ProviderSide):
 
     async def settle(self) -> None:
         """No more writing, no more crashes: what moves goes on until nothing moves, and all is answered."""
-        for _ in range(400):
+        for _ in range(2000):
             await self.step(calm=True)
             if await self._at_rest():
                 break
