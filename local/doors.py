@@ -1,7 +1,7 @@
 """The two doors of one machine: what the world may reach, and what only events may."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -13,15 +13,20 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.ingress_web.widgets import framed_by
+from local.demo.page import DemoPage
 from local.demo.seed import Demo
 from local.simulator.app import Simulator
 from local.static_files import LOADER, Pages, content_policy, guarded
 from shared.errors import Retryable
 from shared.hosting import Function
+from shared.store.tenancy import Store
 
 ROOT = Path(__file__).parents[1]
 LOOK_UP_SECONDS = 1
 NOT_NEEDED_TO_ANSWER = {"objects", "embeddings"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+PLAYED = {"demo", "sim"}
+"""Paths that anybody may use who reaches this machine: so that only our own pages do, see `PublicDoor._is_ours`."""
 
 
 class Readiness:
@@ -66,12 +71,14 @@ class PublicDoor:
         demo: Demo,
         simulator: Simulator,
         built: Path = ROOT,
+        *,
+        chosen_urls: Collection[str] = (),
     ) -> None:
-        """*built*: where `console/dist` and `widget/dist` are."""
+        """*built*: where `console/dist` and `widget/dist` are; *chosen_urls*: see `local.demo.page`."""
         self._functions = functions
         self._readiness = readiness
-        self._demo = demo
         self._simulator = simulator
+        self._demo_page = DemoPage(demo, simulator.ledger, self._store, chosen_urls)
         self._pages = {
             "/console": Pages(built / "console" / "dist", self._console_policy),
             "/widget": Pages(built / "widget" / "dist", self._widget_policy),
@@ -79,16 +86,32 @@ class PublicDoor:
         }
         public = urlsplit(demo.public_url)
         self._api = f"{public.scheme}://{public.netloc}"
+        self._hosts = {*LOOPBACK, public.hostname}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Finds whose path it is."""
         if scope["type"] != "http":
             return
-        application, prefix = await self._find(scope["path"], scope["query_string"].decode("latin-1"))
+        request = Request(scope)
+        if scope["path"].lstrip("/").partition("/")[0] in PLAYED and not self._is_ours(request):
+            await guarded(PlainTextResponse("Not from this page, or not by this name", 403))(scope, receive, send)
+            return
+        application, prefix = await self._find(request, scope["path"], scope["query_string"].decode("latin-1"))
         inner = {**scope, "root_path": scope.get("root_path", "") + prefix} if prefix else scope
         await application(inner, receive, send)
 
-    async def _find(self, path: str, query: str) -> tuple[ASGIApp, str]:
+    def _is_ours(self, request: Request) -> bool:
+        """Whether the machine is called by a name of its own, and by no other site's page.
+
+        A foreign name that was made to lead here (DNS rebinding) would let a site read what is shown; without a look at
+        Origin a form on it could write.
+        """
+        host = request.headers.get("host", "")
+        origin = request.headers.get("origin")
+        own = {self._api, f"http://{host}", f"https://{host}"}
+        return _hostname(host) in self._hosts and (origin is None or origin in own)
+
+    async def _find(self, request: Request, path: str, query: str) -> tuple[ASGIApp, str]:
         first, _, rest = path.lstrip("/").partition("/")
         if first == "fn":
             name = rest.partition("/")[0]
@@ -96,15 +119,17 @@ class PublicDoor:
                 return self._functions[name], f"/fn/{name}"
         if first == "api":
             return self._functions["console-api"], ""
-        application, prefix = await self._find_own(path, query)
+        application, prefix = await self._find_own(request, path, query)
         return guarded(application), prefix
 
-    async def _find_own(self, path: str, query: str) -> tuple[ASGIApp, str]:
+    async def _find_own(self, request: Request, path: str, query: str) -> tuple[ASGIApp, str]:
         first = path.lstrip("/").partition("/")[0]
         if first == "sim":
             return self._simulator.demo, ""
         if path == "/demo/config.json":
-            return JSONResponse(self._demo.channel("web")), ""
+            return await self._demo_page.config(request), ""
+        if path == "/demo/conversation.json":
+            return await self._demo_page.conversation(request), ""
         if path in ("/", "/console", "/widget", "/demo"):
             return RedirectResponse({"/": "/demo/"}.get(path, f"{path}/") + (f"?{query}" if query else "")), ""
         if path == LOADER:
@@ -128,6 +153,10 @@ class PublicDoor:
             sites = None  # nobody can be served now: the app is shown and tries again, where a refused page stays blank
         return content_policy(framed_by=sites, connects_to=[self._api])
 
+    async def _store(self) -> Store:
+        store: Store = (await self._functions["ingress-web"].start()).store
+        return store
+
     async def _answer(self, path: str) -> Response:
         match path:
             case "/healthz":
@@ -141,6 +170,14 @@ class PublicDoor:
                 }
                 return JSONResponse(parts, 200 if set(needed.values()) == {"ok"} else 503)
         return PlainTextResponse("Not found", 404)
+
+
+def _hostname(host: str) -> str | None:
+    """The name in a Host header, None for one that is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class PrivateDoor:

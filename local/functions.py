@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from local.demo.opening import open_shop
+from local.demo.page import chosen_urls
 from local.demo.seed import Demo
 from local.doors import PrivateDoor, PublicDoor, Readiness
 from local.machine.state import Home
@@ -112,7 +113,7 @@ async def main() -> None:
     homes = dict.fromkeys(public.values(), None) | dict.fromkeys(private.values(), here)
     readiness = Readiness(homes, settings.sink)
     closing = [function.closes for function in public.values()]
-    door = PublicDoor(public, readiness, demo, simulator)
+    door = PublicDoor(public, readiness, demo, simulator, chosen_urls=chosen_urls(settings))
     proxies = settings.trusted_proxies
     public_server = server(door, host=LOOPBACK, port=settings.port, closing=closing, trusted_proxies=proxies)
     simulated = server(simulator.app, host=LOOPBACK, port=simulator_port, closing=[simulator.closing.set])

@@ -1,6 +1,10 @@
-/** `/demo`. Its address has no slash at the end, so its files are named from the root. */
+/** `/demo/` and `/demo/shop/`: the page with the phones, and the shop that stands in one of them. */
+import { fileURLToPath } from "node:url";
+
 import { preact } from "@preact/preset-vite";
 import { defineConfig } from "vite";
+
+const page = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   root: "demo",
@@ -11,5 +15,6 @@ export default defineConfig({
     outDir: "../dist/demo",
     emptyOutDir: true,
     modulePreload: { polyfill: false },
+    rolldownOptions: { input: [page("demo/index.html"), page("demo/shop/index.html")] },
   },
 });

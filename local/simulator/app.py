@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -23,18 +24,29 @@ from local.simulator.accounts import (
     ModelAccount,
     WhatsAppAccount,
 )
-from local.simulator.bots import BALE, TELEGRAM
+from local.simulator.bots import BALE, TELEGRAM, Bot
+from local.simulator.calls import Calls
 from local.simulator.connection import Reach
 from local.simulator.desk import Desk
 from local.simulator.instagram import InstagramApi
 from local.simulator.ledger import Ledger, UnknownAccount
 from local.simulator.model import ACCOUNT as MODEL
 from local.simulator.model import ModelApi
-from local.simulator.phone import Phone
-from local.simulator.scripts import Block, Queued, RestoreToken, RevokeToken, Scripts, Step, Unblock
+from local.simulator.phone import Party, Phone
+from local.simulator.scripts import (
+    Block,
+    Queued,
+    RestoreToken,
+    RevokeToken,
+    RotateToken,
+    Scripts,
+    Step,
+    Unblock,
+)
 from local.simulator.telegram import BotApi
 from local.simulator.webhooks import PATIENCE, Webhooks
 from local.simulator.whatsapp import WhatsAppApi
+from local.simulator.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,7 @@ class Simulator:
     Attributes:
         app: everything, for tests and for a container.
         demo: only the customer's phone, for a page that strangers can open.
-        phone, scripts, ledger, model: the same from Python.
+        phone, scripts, ledger, calls, model: the same from Python.
     """
 
     def __init__(self, accounts: Accounts, *, now: Callable[[], float], patience: Sequence[float]) -> None:
@@ -71,13 +83,17 @@ class Simulator:
         self.whatsapp = WhatsAppApi(*parts)
         self.instagram = InstagramApi(*parts)
         self.model = ModelApi(self.scripts, now)
+        self._wire = Wire(self.ledger, self.whatsapp, now)
+        self.webhooks.looker = self._wire.delivered
         self.phone = Phone(self.bots, self.whatsapp, self.instagram, self.ledger, self.webhooks, now)
         self._public: dict[str, PublicAccount] = {}
         for account in accounts.accounts:
             self.add(account)
         desk = Desk(self)
-        self.app = self._application([*self._provider_routes(), *desk.phone_routes(), *desk.owner_routes()])
-        self.demo = self._application(desk.phone_routes())
+        whole = self._starlette([*self._provider_routes(), *desk.phone_routes(), *desk.owner_routes()])
+        self.calls = Calls(whole, self.scripts, now)
+        self.app: ASGIApp = Reach(self.calls, self.closing)
+        self.demo: ASGIApp = Reach(self._starlette(desk.phone_routes()), self.closing)
 
     def add(self, account: Account) -> PublicAccount:
         """One more account, at any time. The same account again replaces the old one and its state."""
@@ -102,8 +118,8 @@ class Simulator:
         """
         Orders a misbehaviour for the next *times* messages of an account, or of one of its chats.
 
-        *account* is a key such as `telegram-42`, or `model`, whose "chats" are the models' names. Revoking, blocking
-        and their opposites happen at once. Raises UnknownAccount.
+        *account* is a key such as `telegram-42`, or `model`, whose "chats" are the models' names. What concerns tokens
+        and blocking happens at once. Raises UnknownAccount.
         """
         if account == MODEL and isinstance(step, Queued):
             self.scripts.add(MODEL, step, chat=chat, times=times)
@@ -112,12 +128,21 @@ class Simulator:
         match step:
             case RevokeToken() | RestoreToken():
                 party.revoked = isinstance(step, RevokeToken)
+            case RotateToken():
+                self._rotate(party, step.token)
             case Block() | Unblock():
                 if chat is None:
                     raise UnknownAccount("whose chat?")
-                self.ledger.open_chat(party.key, chat).blocked = isinstance(step, Block)
+                self.ledger.open_chat(party.key, chat).turn(blocked=isinstance(step, Block))
             case _:
                 self.scripts.add(party.key, step, chat=chat, times=times)
+
+    def _rotate(self, party: Party, token: SecretStr) -> None:
+        party.revoked = False
+        if isinstance(party, Bot):
+            self.bots[party.account.kind].rotate(party, token)
+        else:
+            party.account = party.account.model_copy(update={"access_token": token})
 
     async def close(self) -> None:
         """Ends hanging answers, streams and deliveries. Call it before the server waits for its connections."""
@@ -129,26 +154,28 @@ class Simulator:
         routes = []
         for kind, api in self.bots.items():
             routes += [
-                Route(f"/{kind}/bot{{token}}/{{method}}", api.call, methods=both),
+                Route(f"/{kind}/bot{{token}}/{{method}}", self._wire.listening(kind, api.call), methods=both),
                 Route(f"/{kind}/file/bot{{token}}/{{path:path}}", api.file, methods=["GET"]),
             ]
         node = "{version}/{node}/messages"
+        to_whatsapp = self._wire.listening("whatsapp", self.whatsapp.messages)
+        to_instagram = self._wire.listening("instagram", self.instagram.messages)
         return [
             *routes,
-            Route(f"/graph/{node}", self.whatsapp.messages, methods=["POST"]),
-            Route(f"/instagram/{node}", self.instagram.messages, methods=["POST"]),
+            Route(f"/graph/{node}", to_whatsapp, methods=["POST"]),
+            Route(f"/instagram/{node}", to_instagram, methods=["POST"]),
             Route("/model/v1/chat/completions", self.model.completions, methods=["POST"]),
             Route("/model/v1/embeddings", self.model.embeddings, methods=["POST"]),
             Route("/model/v1/models", self.model.models, methods=["GET"]),
         ]
 
-    def _application(self, routes: list[Route]) -> ASGIApp:
+    def _starlette(self, routes: list[Route]) -> Starlette:
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
             yield
             await self.close()
 
-        return Reach(Starlette(routes=routes, lifespan=lifespan), self.closing)
+        return Starlette(routes=routes, lifespan=lifespan)
 
 
 def create_simulator(

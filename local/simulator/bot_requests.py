@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from local.simulator.telegram_html import Unparseable, parse, utf16_length
@@ -47,12 +49,20 @@ async def arguments(request: Request) -> Args:
             found.update(parsed)
         elif kind == "multipart/form-data":
             async with request.form() as form:
-                found.update({key: value for key, value in form.items() if isinstance(value, str)})
+                found.update(_uploaded(form.items()))
         else:
             found.update(parse_qsl(body.decode(), keep_blank_values=True))
     except ValueError as problem:
         raise _bad_request("can't parse JSON object") from problem
     return found
+
+
+def _uploaded(fields: Iterable[tuple[str, UploadFile | str]]) -> Args:
+    """A form's fields. A file is known by its reference alone: a field that names its part, or the part's own name."""
+    form = dict(fields)
+    texts: Args = {name: value for name, value in form.items() if isinstance(value, str)}
+    files = {name: f"attach://{name}" for name in form.keys() - texts.keys()}
+    return texts | {name: reference for name, reference in files.items() if reference not in texts.values()}
 
 
 def as_json(value: Any, what: str) -> Any:

@@ -18,6 +18,7 @@ class Flavour:
     secret_header: str
     unknown_chat: tuple[int, str]
     too_many: str
+    abilities: dict[str, bool]  # what getMe alone tells of the bot
 
 
 def _parameters(methods: dict[str, str]) -> dict[str, frozenset[str]]:
@@ -31,6 +32,13 @@ TELEGRAM = Flavour(
     secret_header="x-telegram-bot-api-secret-token",  # noqa: S106
     unknown_chat=(400, "Bad Request: chat not found"),
     too_many="Too Many Requests",
+    abilities={
+        "can_join_groups": True,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+    },
     parameters=_parameters(
         {
             "sendMessage": "business_connection_id chat_id message_thread_id direct_messages_topic_id text parse_mode"
@@ -59,6 +67,7 @@ BALE = Flavour(
     secret_header="x-bale-bot-api-secret-token",  # noqa: S106
     unknown_chat=(404, "no such group or user"),
     too_many="bot limit exceed",
+    abilities={},
     parameters=_parameters(
         {
             "sendMessage": "chat_id text reply_to_message_id reply_markup",
@@ -85,6 +94,7 @@ class Bot:
         self.webhook_url = account.webhook_url
         self.secret_token = account.secret_token.get_secret_value()
         self.allowed_updates: list[str] | None = None
+        self.has_certificate = False
         self.max_connections = 40
         self.pending = 0
         self.held: deque[tuple[str, dict[str, Any]]] = deque(maxlen=100)  # (chat, update), until there is a webhook
@@ -114,3 +124,8 @@ def chat_object(chat_id: str, name: str) -> dict[str, Any]:
     if chat_id.startswith("-"):
         return {"id": int(chat_id), "title": name or "گروه", "type": "supergroup"}
     return {"id": int(chat_id), "first_name": name or "مشتری", "type": "private"}
+
+
+def user_object(sender: str, name: str) -> dict[str, Any]:
+    """A customer."""
+    return {"id": int(sender), "is_bot": False, "first_name": name or "مشتری", "language_code": "fa"}

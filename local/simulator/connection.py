@@ -1,7 +1,7 @@
 """Answers that no well-behaved server gives: one that never comes, one that breaks off, a stream that stops."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from starlette.responses import Response
@@ -91,6 +91,35 @@ class Chunks(Response):
             await asyncio.sleep(0)  # a write of its own for each
         if self._end == "hang":
             await _until_gone(scope, receive)
+        if self._end == "well":
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        else:
+            await _cut(scope, receive)
+
+
+class Piecemeal(Response):
+    """The answer *whole*, its body in *pieces* of the caller's choice, each after a pause; or it breaks off."""
+
+    def __init__(
+        self, whole: Response, pieces: Sequence[bytes], *, pause: float = 0.0, end: Literal["well", "cut"] = "well"
+    ) -> None:
+        super().__init__(status_code=whole.status_code)
+        self.raw_headers, self.body = whole.raw_headers, whole.body
+        self._pieces = pieces
+        self._pause = pause
+        self._end = end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        gone = asyncio.ensure_future(_until_gone(scope, receive))
+        try:
+            for piece in self._pieces:
+                await asyncio.wait({gone}, timeout=self._pause)
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            gone.cancel()
         if self._end == "well":
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         else:

@@ -1,15 +1,20 @@
 """The simulator's own HTTP API under `/sim`: the phone for `/demo`, and the log, scripts and accounts for tests.
 
     GET  /sim/accounts                              public parts only
-    GET  /sim/{account}/chats/{chat}                what the customer's phone shows
+    GET  /sim/{account}/chats/{chat}                what the customer's phone shows, and what passed on the wire
     POST /sim/{account}/chats/{chat}/messages       {text, name?} → 202 {id}
-    GET  /sim/{account}/chats/{chat}/events         SSE: chat, message, edit, mark, typing, draft
+    POST /sim/{account}/chats/{chat}/press          {data, title?}: the customer taps a button → 202 {id}
+    POST /sim/{account}/chats/{chat}/read           the customer looks at the chat → 204
+    POST /sim/{account}/chats/{chat}/state          {blocked?, away?}: blocks the business; switches the phone off → 204
+    POST /sim/{account}/chats/{chat}/business       {text}: a person answers in the provider's own app → 202 {id}
+    GET  /sim/{account}/chats/{chat}/events         SSE: chat, message, edit, mark, typing, draft, state, exchange
     GET  /sim/sent?since=&kind=&account=&chat=      what the fakes accepted
+    GET  /sim/calls?since=&kind=&account=           every call of a provider's API, and the script's step it met
     GET  /sim/warnings                              parameters that a provider ignores
-    POST /sim/scripts, DELETE /sim/scripts          misbehave; behave again
+    POST /sim/scripts, DELETE /sim/scripts          misbehave (local/simulator/scripts.py says how); behave again
     POST /sim/accounts                              one more account
 
-Only the first four are for a browser; the rest belongs to whoever owns the machine.
+What is about one chat is for a browser; the rest belongs to whoever owns the machine.
 """
 
 import asyncio
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 15.0
 PAGE = 1_000
+BODY_BYTES = 64 * 1024
 CHAT_IDS = {
     "telegram": re.compile(r"-?[1-9]\d{0,17}"),
     "bale": re.compile(r"-?[1-9]\d{0,17}"),
@@ -50,6 +56,20 @@ class NewMessage(_Body):
     name: Annotated[str, Field(max_length=64)] = ""
 
 
+class Press(_Body):
+    data: Annotated[str, Field(min_length=1, max_length=256)]
+    title: Annotated[str, Field(max_length=256)] = ""
+
+
+class State(_Body):
+    blocked: bool | None = None
+    away: bool | None = None
+
+
+class ByHand(_Body):
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
 class NewScript(_Body):
     account: str
     """An account's key, or `model`."""
@@ -63,14 +83,20 @@ _account: TypeAdapter[Account] = TypeAdapter(Account)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+class _TooLong(Exception):
+    """A body that no phone sends."""
+
+
 def _telling(handler: Handler) -> Handler:
-    """Words the two things that can be wrong with a request to us. Never repeats what was sent: it may be a secret."""
+    """Words what can be wrong with a request to us. Never repeats what was sent: it may be a secret."""
 
     async def told(request: Request) -> Response:
         try:
             return await handler(request)
         except UnknownAccount:
             return JSONResponse({"detail": "unknown account or chat"}, 404)
+        except _TooLong:
+            return JSONResponse({"detail": "the body is too long"}, 413)
         except ValidationError as problem:
             return JSONResponse({"detail": problem.errors(include_input=False, include_context=False)}, 422)
 
@@ -90,6 +116,10 @@ class Desk:
             Route("/sim/accounts", _telling(self._accounts), methods=["GET"]),
             Route(chat, _telling(self._chat), methods=["GET"]),
             Route(f"{chat}/messages", _telling(self._write), methods=["POST"]),
+            Route(f"{chat}/press", _telling(self._press), methods=["POST"]),
+            Route(f"{chat}/read", _telling(self._read), methods=["POST"]),
+            Route(f"{chat}/state", _telling(self._turn), methods=["POST"]),
+            Route(f"{chat}/business", _telling(self._business), methods=["POST"]),
             Route(f"{chat}/events", _telling(self._events), methods=["GET"]),
         ]
 
@@ -98,6 +128,7 @@ class Desk:
         return [
             Route("/sim/accounts", _telling(self._add_account), methods=["POST"]),
             Route("/sim/sent", _telling(self._sent), methods=["GET"]),
+            Route("/sim/calls", _telling(self._calls), methods=["GET"]),
             Route("/sim/warnings", _telling(self._warnings), methods=["GET"]),
             Route("/sim/scripts", _telling(self._script), methods=["POST"]),
             Route("/sim/scripts", _telling(self._clear_scripts), methods=["DELETE"]),
@@ -110,11 +141,32 @@ class Desk:
         return JSONResponse(self._named(request, new=False).view(self._simulator.now()))
 
     async def _write(self, request: Request) -> Response:
-        message = NewMessage.model_validate_json(await request.body())
-        chat = self._named(request)
-        kind = chat.account.partition("-")[0]
-        phone = self._simulator.phone
-        written = await phone.write(kind, chat.account, chat.id, message.text, name=message.name, wait=False)
+        message = NewMessage.model_validate_json(await _body(request))
+        who = self._phone(request)
+        written = await self._simulator.phone.write(*who, message.text, name=message.name, wait=False)
+        return JSONResponse({"id": written.id}, 202)
+
+    async def _press(self, request: Request) -> Response:
+        press = Press.model_validate_json(await _body(request))
+        written = await self._simulator.phone.press(*self._phone(request), press.data, press.title, wait=False)
+        return JSONResponse({"id": written.id}, 202)
+
+    async def _read(self, request: Request) -> Response:
+        await self._simulator.phone.read(*self._phone(request), wait=False)
+        return Response(status_code=204)
+
+    async def _turn(self, request: Request) -> Response:
+        state = State.model_validate_json(await _body(request))
+        who = self._phone(request)
+        if state.blocked is not None:
+            await self._simulator.phone.block(*who, blocked=state.blocked, wait=False)
+        if state.away is not None:
+            await self._simulator.phone.switch(*who, on=not state.away, wait=False)
+        return Response(status_code=204)
+
+    async def _business(self, request: Request) -> Response:
+        said = ByHand.model_validate_json(await _body(request))
+        written = await self._simulator.phone.business_writes(*self._phone(request), said.text, wait=False)
         return JSONResponse({"id": written.id}, 202)
 
     async def _events(self, request: Request) -> Response:
@@ -130,12 +182,17 @@ class Desk:
                     change = asyncio.ensure_future(watcher.get())
                     await asyncio.wait({change, closing}, timeout=KEEP_ALIVE_SECONDS, return_when="FIRST_COMPLETED")
                     if change.done():
-                        yield _sse(*change.result())
+                        yield _sse(*self._told(*change.result()))
                     else:
                         change.cancel()
                         yield ": still here\n\n"
             finally:
                 closing.cancel()
+
+    def _told(self, event: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if event == "typing":  # the page's clock may be another
+            data = {**data, "seconds": max(0.0, data["until"] - self._simulator.now())}
+        return event, data
 
     async def _sent(self, request: Request) -> Response:
         query = request.query_params
@@ -149,11 +206,19 @@ class Desk:
         )
         return JSONResponse([asdict(item) for item in items])
 
+    async def _calls(self, request: Request) -> Response:
+        query = request.query_params
+        since = query.get("since", "0")
+        calls = self._simulator.calls.listed(
+            int(since) if since.isdigit() else 0, kind=query.get("kind"), account=query.get("account"), limit=PAGE
+        )
+        return JSONResponse([asdict(call) for call in calls])
+
     async def _warnings(self, request: Request) -> Response:
         return JSONResponse(list(self._simulator.ledger.warnings))
 
     async def _script(self, request: Request) -> Response:
-        new = NewScript.model_validate_json(await request.body())
+        new = NewScript.model_validate_json(await _body(request))
         self._simulator.script(new.account, new.script, chat=new.chat, times=new.times)
         return Response(status_code=204)
 
@@ -162,8 +227,13 @@ class Desk:
         return Response(status_code=204)
 
     async def _add_account(self, request: Request) -> Response:
-        account = _account.validate_json(await request.body())
+        account = _account.validate_json(await _body(request))
         return JSONResponse(asdict(self._simulator.add(account)), 201)
+
+    def _phone(self, request: Request) -> tuple[str, str, str]:
+        """Kind, account and customer of the path. Raises UnknownAccount."""
+        chat = self._named(request)
+        return chat.account.partition("-")[0], chat.account, chat.id
 
     def _named(self, request: Request, *, new: bool = True) -> Chat:
         """The chat of the path; with *new* it is kept from now on. Raises UnknownAccount."""
@@ -173,7 +243,17 @@ class Desk:
         if not CHAT_IDS[kind].fullmatch(id):
             raise UnknownAccount(id)
         ledger = self._simulator.ledger
-        return ledger.open_chat(account, id) if new else ledger.chat(account, id) or Chat(account, id, "")
+        return ledger.open_phone(account, id) if new else ledger.chat(account, id) or Chat(account, id, "")
+
+
+async def _body(request: Request) -> bytes:
+    """The body. Raises _TooLong."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > BODY_BYTES:
+            raise _TooLong
+    return bytes(body)
 
 
 def _sse(event: str, data: dict[str, Any]) -> str:

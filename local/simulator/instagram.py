@@ -16,7 +16,7 @@ from local.simulator import graph
 from local.simulator.accounts import InstagramAccount
 from local.simulator.graph import GraphRefusal
 from local.simulator.ledger import Chat, Entry, Ledger
-from local.simulator.scripts import Echo, Refuse, Scripts, act
+from local.simulator.scripts import Refuse, Scripts, act, echo_of
 from local.simulator.webhooks import Delivery, Webhooks, signed
 
 TEXT_BYTES = 1_000
@@ -75,8 +75,8 @@ class InstagramApi:
             chat = self._recipient(profile, body)
             if "sender_action" in body:
                 return self._sender_action(chat, body)
-            step = self._scripts.take(profile.key, chat.id)
-            echo = step.when if isinstance(step, Echo) else "after"
+            step = self._scripts.take_for(request, profile.key, chat.id)
+            echo = echo_of(step)
             following: list[asyncio.Task[Delivery]] = []
             response = await act(step, lambda: self._send(profile, chat, body, echo, following), self._dialect)
             if echo == "before":

@@ -9,11 +9,13 @@ from itertools import islice
 from typing import Any, Literal
 
 HISTORY = 200  # messages kept per chat
+EXCHANGES = 80  # requests kept per chat that a phone has open
 CHATS = 20_000
 SENT = 50_000
 WARNINGS = 1_000
 
 Role = Literal["customer", "business"]
+Arrival = Literal["here", "waits", "never"]
 Watcher = asyncio.Queue[tuple[str, dict[str, Any]]]
 
 
@@ -33,11 +35,28 @@ class Entry:
     thread: str | None = None
     edited: bool = False
     markup: Any = None
+    arrival: Arrival = "here"  # whether it is on the customer's phone: that one may be off, or the business blocked
+    by_hand: bool = False  # a person of the business wrote it in the provider's own app
     reference: str = ""  # WhatsApp's biz_opaque_callback_data
 
     def shown(self) -> dict[str, Any]:
         """What the phone may show."""
         return {key: value for key, value in asdict(self).items() if key != "reference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request between the platform and a provider, and its answer. No token, no signature, no secret path."""
+
+    at: float
+    ours: bool  # we called the provider; otherwise the provider posted to our webhook
+    method: str
+    path: str
+    body: Any
+    status: int | None  # None: no answer came
+    answer: Any
+    message: str  # the id of the message that it made or speaks of
+    ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,8 @@ class Chat:
         self.typing_until = 0.0
         self.draft = ""
         self.blocked = False
+        self.away = False  # the customer's phone is off
+        self.exchanges: deque[Exchange] | None = None  # None: nobody has a phone open here, so none are kept
         self.lane = asyncio.Lock()  # Telegram delivers one update at a time per chat
         self._watchers: set[Watcher] = set()
 
@@ -100,6 +121,18 @@ class Chat:
         if self._watchers:
             self._put("draft", {"text": text})
 
+    def note(self, exchange: Exchange) -> None:
+        """Keeps *exchange* where somebody looks on."""
+        if self.exchanges is not None:
+            self.exchanges.append(exchange)
+            self._put("exchange", asdict(exchange))
+
+    def turn(self, *, blocked: bool | None = None, away: bool | None = None) -> None:
+        """The customer blocks the business or lets it in, switches the phone off or on."""
+        self.blocked = self.blocked if blocked is None else blocked
+        self.away = self.away if away is None else away
+        self._put("state", {"blocked": self.blocked, "away": self.away})
+
     def tell(self, event: str, entry: Entry) -> None:
         if self._watchers:
             self._put(event, entry.shown())
@@ -111,9 +144,12 @@ class Chat:
             "chat": self.id,
             "name": self.name,
             "blocked": self.blocked,
+            "away": self.away,
             "typing": self.typing_until > now,
+            "typing_seconds": max(0.0, self.typing_until - now),
             "draft": self.draft,
             "messages": [entry.shown() for entry in self.entries],
+            "exchanges": [asdict(exchange) for exchange in self.exchanges or ()],
         }
 
     @contextmanager
@@ -146,6 +182,20 @@ class Ledger:
         self._sent: deque[Sent] = deque(maxlen=SENT)
         self._seq = 0
         self._chats: OrderedDict[tuple[str, str], Chat] = OrderedDict()
+        self.has_phones = False
+
+    def open_phone(self, account: str, id: str) -> Chat:
+        """The chat, whose requests are kept from now on: somebody has a phone in the hand and looks on."""
+        self.has_phones = True
+        chat = self.open_chat(account, id)
+        if chat.exchanges is None:
+            chat.exchanges = deque(maxlen=EXCHANGES)
+        return chat
+
+    def phone(self, account: str, id: str) -> Chat | None:
+        """The chat, if somebody has a phone there."""
+        chat = self._chats.get((account, id))
+        return chat if chat is not None and chat.exchanges is not None else None
 
     def chat(self, account: str, id: str) -> Chat | None:
         """The chat, if somebody wrote there; with *any_chat* everybody has."""
@@ -168,7 +218,9 @@ class Ledger:
         return chat
 
     def accept(self, kind: str, chat: Chat, entry: Entry, *, method: str) -> None:
-        """The business sent *entry*: it shows on the phone and stands in the log."""
+        """The business sent *entry*: it shows on the phone, once that is on, and stands in the log."""
+        if chat.away:
+            entry.arrival = "waits"
         chat.add(entry)
         self.log(kind, chat, entry, method=method)
 

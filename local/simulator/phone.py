@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from local.simulator.bots import Bot, chat_object
+from local.simulator.bots import Bot, chat_object, user_object
 from local.simulator.instagram import InstagramApi, Profile
 from local.simulator.ledger import Chat, Entry, Ledger, UnknownAccount
 from local.simulator.telegram import BotApi
@@ -110,14 +110,16 @@ class Phone:
                 id, task = self._write_to_profile(party, shown, text)
         return Written(id, update_id, await task if task and wait else None)
 
-    async def press(self, kind: str, account: str, sender: str, data: str, title: str = "") -> Written:
+    async def press(
+        self, kind: str, account: str, sender: str, data: str, title: str = "", *, wait: bool = True
+    ) -> Written:
         """*sender* taps a button whose payload is *data*: a callback query, a button reply, a quick reply."""
         party = self.party(kind, account)
         chat = self._ledger.open_chat(party.key, sender)
         moment = self._now()
         match party:
             case Bot():
-                return await self._press_on_bot(kind, party, chat, sender, data)
+                return await self._press_on_bot(kind, party, chat, sender, data, wait=wait)
             case Number():
                 id = _wamid()
                 reply = {"type": "button_reply", "button_reply": {"id": data, "title": title or data}}
@@ -130,65 +132,89 @@ class Phone:
                 item = self._instagram.item(party, chat, from_customer=True, message=message)
                 task = self._instagram.deliver(party, item)
         chat.add(Entry(id, "customer", title or data, moment))
-        return Written(id, None, await task)
+        return Written(id, None, await task if wait else None)
 
-    async def read(self, kind: str, account: str, sender: str) -> list[Delivery]:
+    async def read(self, kind: str, account: str, sender: str, *, wait: bool = True) -> list[Delivery]:
         """*sender* opens the chat: what was delivered is read. Telegram and Bale never tell."""
         party = self.party(kind, account)
         chat = self._ledger.open_chat(party.key, sender)
-        unread = [entry for entry in chat.entries if entry.role == "business" and entry.status in {"sent", "delivered"}]
         tasks: list[asyncio.Task[Delivery]] = []
-        for entry in unread:
-            if isinstance(party, Number):
+        for entry in _unread(chat):
+            if isinstance(party, Number) and entry.by_hand:
+                chat.mark(entry, "read")  # the API wasn't asked to send it, and isn't told of it
+            elif isinstance(party, Number):
                 value = self._whatsapp.tell_status(party, chat, entry, "read")
                 tasks.append(self._whatsapp.deliver(party, value))
             elif isinstance(party, Profile):
                 chat.mark(entry, "read")
                 item = self._instagram.item(party, chat, from_customer=True, read={"mid": entry.id})
                 tasks.append(self._instagram.deliver(party, item))
-        return list(await asyncio.gather(*tasks))
+        return list(await asyncio.gather(*tasks)) if wait else []
 
-    async def block(self, kind: str, account: str, sender: str, *, blocked: bool = True) -> Delivery | None:
+    async def switch(self, kind: str, account: str, sender: str, *, on: bool, wait: bool = True) -> list[Delivery]:
+        """*sender*'s phone goes off or on. What waited for it arrives, and WhatsApp tells so; the others never do."""
+        party = self.party(kind, account)
+        chat = self._ledger.open_chat(party.key, sender)
+        chat.turn(away=not on)
+        tasks: list[asyncio.Task[Delivery]] = []
+        for entry in [entry for entry in chat.entries if on and entry.arrival == "waits"]:
+            entry.arrival = "here"
+            if isinstance(party, Number) and not entry.by_hand:
+                tasks.append(self._whatsapp.deliver(party, self._whatsapp.tell_status(party, chat, entry, "delivered")))
+            else:
+                chat.tell("mark", entry)
+        return list(await asyncio.gather(*tasks)) if wait else []
+
+    async def block(
+        self, kind: str, account: str, sender: str, *, blocked: bool = True, wait: bool = True
+    ) -> Delivery | None:
         """*sender* blocks the business, or lets it in again. Telegram tells the bot; Meta tells nobody."""
         party = self.party(kind, account)
         chat = self._ledger.open_chat(party.key, sender)
-        chat.blocked = blocked
+        chat.turn(blocked=blocked)
         if not isinstance(party, Bot) or kind != "telegram":
             return None
-        old, new = ("member", "kicked") if blocked else ("kicked", "member")
+        inside = {"user": party.user, "status": "member"}
+        outside = {"user": party.user, "status": "kicked", "until_date": 0}  # for ever
         change = {
             "chat": chat_object(chat.id, chat.name),
-            "from": _user(sender, chat.name),
+            "from": user_object(sender, chat.name),
             "date": int(self._now()),
-            "old_chat_member": {"user": party.user, "status": old},
-            "new_chat_member": {"user": party.user, "status": new, **({"until_date": 0} if blocked else {})},
+            "old_chat_member": inside if blocked else outside,
+            "new_chat_member": outside if blocked else inside,
         }
         task = self._bots[kind].deliver(party, chat, {"update_id": party.next_update_id(), "my_chat_member": change})
-        return await task if task else None
+        return await task if task and wait else None
 
-    async def business_writes(self, kind: str, account: str, sender: str, text: str) -> Written:
+    async def business_writes(self, kind: str, account: str, sender: str, text: str, *, wait: bool = True) -> Written:
         """A person of the business answers *sender* by hand, in the WhatsApp or Instagram app: an echo, no API call."""
         party = self.party(kind, account)
         chat = self._ledger.open_chat(party.key, sender)
+        entry = Entry("", "business", text, self._now(), status="sent", by_hand=True)
+        entry.arrival = "never" if chat.blocked else "waits" if chat.away else "here"
         if isinstance(party, Profile):
-            entry = Entry(_mid(), "business", text, self._now(), status="sent")
+            entry.id = _mid()
             task = self._instagram.echo(party, chat, entry)
         elif isinstance(party, Number):
-            entry = Entry(_wamid(), "business", text, self._now(), status="sent")
+            entry.id = _wamid()
+            wa_id, user_id = _ids(chat)
             echo = {
                 "from": party.account.display_phone_number,
-                "to": chat.id,
+                "to_user_id": user_id,
                 "id": entry.id,
                 "timestamp": str(int(entry.at)),
                 "type": "text",
                 "text": {"body": text},
             }
-            value = {"contacts": [{"wa_id": chat.id}], "message_echoes": [echo]}
+            contact = {"user_id": user_id}
+            if wa_id:
+                echo["to"] = contact["wa_id"] = wa_id
+            value = {"contacts": [contact], "message_echoes": [echo]}
             task = self._whatsapp.deliver(party, value, "smb_message_echoes")
         else:
             raise UnknownAccount(f"a person can't write by hand in {kind}")
         chat.add(entry)
-        return Written(entry.id, None, await task)
+        return Written(entry.id, None, await task if wait else None)
 
     async def deliver(self, kind: str, account: str, payload: dict[str, Any] | bytes) -> Delivery:
         """Posts any body as the provider would sign it: a recorded sample, a batch, rubbish."""
@@ -219,7 +245,7 @@ class Phone:
         message: dict[str, Any] = {
             "message_id": int(entry.id),
             "date": int(entry.at),
-            "from": _user(sender, chat.name),
+            "from": user_object(sender, chat.name),
             "chat": chat_object(chat.id, chat.name),
             "text": text,
         }
@@ -233,13 +259,13 @@ class Phone:
         update_id = bot.next_update_id()
         return entry.id, update_id, self._bots[kind].deliver(bot, chat, {"update_id": update_id, "message": message})
 
-    async def _press_on_bot(self, kind: str, bot: Bot, chat: Chat, sender: str, data: str) -> Written:
+    async def _press_on_bot(self, kind: str, bot: Bot, chat: Chat, sender: str, data: str, *, wait: bool) -> Written:
         callback_id = str(secrets.randbits(62))
         bot.callbacks.append(callback_id)
         asked = next((entry for entry in reversed(chat.entries) if entry.role == "business"), None)
         query: dict[str, Any] = {
             "id": callback_id,
-            "from": _user(sender, chat.name),
+            "from": user_object(sender, chat.name),
             "chat_instance": str(secrets.randbits(40)),
             "data": data,
         }
@@ -250,11 +276,12 @@ class Phone:
                 "chat": chat_object(chat.id, chat.name),
                 "from": bot.user,
                 "text": asked.text,
+                **({"reply_markup": asked.markup} if asked.markup else {}),
             }
         update_id = bot.next_update_id()
         # A callback doesn't wait for the chat's texts: Telegram queues it with the user's others.
         task = self._bots[kind].deliver(bot, chat, {"update_id": update_id, "callback_query": query}, in_line=False)
-        return Written(callback_id, update_id, await task if task else None)
+        return Written(callback_id, update_id, await task if task and wait else None)
 
     def _write_to_number(
         self, number: Number, chat: Chat, text: str, user_id: str | None
@@ -268,13 +295,12 @@ class Phone:
         return entry.id, self._whatsapp.deliver(number, value)
 
     def _inbound(self, number: Number, chat: Chat, wamid: str, content: dict[str, Any]) -> dict[str, Any]:
-        hidden = "." in chat.id
-        user_id = chat.user_id or (chat.id if hidden else _user_id(chat.id))
-        profile = {"username": chat.name or "customer"} if hidden else {"name": chat.name or "مشتری"}
+        wa_id, user_id = _ids(chat)
+        profile = {"name": chat.name or "مشتری"} if wa_id else {"username": chat.name or "customer"}
         contact: dict[str, Any] = {"profile": profile, "user_id": user_id}
         message: dict[str, Any] = {"from_user_id": user_id, "id": wamid, "timestamp": str(int(self._now())), **content}
-        if not hidden:
-            contact["wa_id"] = message["from"] = chat.id
+        if wa_id:
+            contact["wa_id"] = message["from"] = wa_id
         return {"contacts": [contact], "messages": [message]}
 
     def _write_to_profile(self, profile: Profile, chat: Chat, text: str) -> tuple[str, asyncio.Task[Delivery]]:
@@ -284,8 +310,22 @@ class Phone:
         return entry.id, self._instagram.deliver(profile, item)
 
 
-def _user(sender: str, name: str) -> dict[str, Any]:
-    return {"id": int(sender), "is_bot": False, "first_name": name or "مشتری", "language_code": "fa"}
+def _unread(chat: Chat) -> list[Entry]:
+    """What the business sent and waits on the screen. Who blocked it, or whose phone is off, reads nothing."""
+    if chat.blocked or chat.away:
+        return []
+    return [
+        entry
+        for entry in chat.entries
+        if entry.role == "business" and entry.arrival == "here" and entry.status in {"sent", "delivered"}
+    ]
+
+
+def _ids(chat: Chat) -> tuple[str | None, str]:
+    """WhatsApp's number of the customer, None where it is hidden, and the business-scoped user id."""
+    if "." in chat.id:
+        return None, chat.id
+    return chat.id, chat.user_id or _user_id(chat.id)
 
 
 def _user_id(number: str) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,7 +28,7 @@ from local.simulator.bot_requests import (
     truth,
     whole,
 )
-from local.simulator.bots import Bot, Flavour, chat_object
+from local.simulator.bots import Bot, Flavour, chat_object, user_object
 from local.simulator.ledger import Chat, Entry, Ledger
 from local.simulator.scripts import Scripts, act
 from local.simulator.webhooks import Delivery, Post, Webhooks
@@ -84,7 +85,7 @@ class BotApi:
             "sendMessageDraft": self._send_message_draft,
             "editMessageText": self._edit_message_text,
             "answerCallbackQuery": self._answer_callback_query,
-            "getMe": lambda bot, _: done(bot.user),
+            "getMe": lambda bot, _: done({**bot.user, **flavour.abilities}),
             "getFile": self._get_file,
             "setWebhook": self._set_webhook,
             "getWebhookInfo": self._get_webhook_info,
@@ -99,6 +100,12 @@ class BotApi:
     def add(self, account: BotAccount) -> Bot:
         bot = self.bots[account.bot_token.get_secret_value()] = Bot(account)
         return bot
+
+    def rotate(self, bot: Bot, token: SecretStr) -> None:
+        """BotFather gave *token*: the former one is void."""
+        del self.bots[bot.account.bot_token.get_secret_value()]
+        bot.account = bot.account.model_copy(update={"bot_token": token})
+        self.bots[token.get_secret_value()] = bot
 
     async def call(self, request: Request) -> Response:
         """`/bot<token>/<method>`."""
@@ -115,7 +122,7 @@ class BotApi:
                 self._ledger.warn(f"{self.flavour.kind} {spelled}: unknown parameters {unknown}")
             if spelled not in {"sendMessage", "editMessageText"}:
                 return method(bot, args)
-            step = self._scripts.take(bot.key, str(args.get("chat_id", "")))
+            step = self._scripts.take_for(request, bot.key, str(args.get("chat_id", "")))
             if step is None:
                 return method(bot, args)
             return await act(step, lambda: method(bot, args), self._dialect)
@@ -188,14 +195,14 @@ class BotApi:
             raise BotRefusal(400, "Bad Request: message thread not found")
         return str(thread)
 
-    def _replied(self, chat: Chat, args: Args) -> str | None:
+    def _replied(self, chat: Chat, args: Args) -> Entry | None:
         reply = as_json(args.get("reply_parameters") or {}, "reply parameters")
         target = reply.get("message_id") if isinstance(reply, dict) else None
         target = target or args.get("reply_to_message_id")
         if not target:
             return None
-        if any(entry.id == str(target) for entry in chat.entries):
-            return str(target)
+        if found := next((entry for entry in chat.entries if entry.id == str(target)), None):
+            return found
         if isinstance(reply, dict) and truth(reply.get("allow_sending_without_reply")):
             return None
         raise BotRefusal(400, "Bad Request: message to be replied not found")
@@ -203,15 +210,18 @@ class BotApi:
     def _message(self, bot: Bot, chat: Chat, entry: Entry, entities: Entities) -> dict[str, Any]:
         message: dict[str, Any] = {
             "message_id": int(entry.id),
-            "from": bot.user,
             "chat": chat_object(chat.id, chat.name),
             "date": int(entry.at),
             "text": entry.text,
         }
+        if entry.role == "business":
+            message["from"] = bot.user
+        elif not chat.id.startswith("-"):  # who wrote in a group is not kept
+            message["from"] = user_object(chat.id, chat.name)
         if entities:
             message["entities"] = entities
         if entry.thread:
-            message["message_thread_id"] = int(entry.thread)
+            message |= {"message_thread_id": int(entry.thread), "is_topic_message": True}
         if isinstance(entry.markup, dict) and "inline_keyboard" in entry.markup:
             message["reply_markup"] = entry.markup
         return message
@@ -228,7 +238,7 @@ class BotApi:
         self._ledger.accept(self.flavour.kind, chat, entry, method="sendMessage")
         message = self._message(bot, chat, entry, entities)
         if replied:
-            message["reply_to_message"] = {"message_id": int(replied), "chat": message["chat"], "date": message["date"]}
+            message["reply_to_message"] = self._message(bot, chat, replied, [])
         return done(message)
 
     def _send_chat_action(self, bot: Bot, args: Args) -> Response:
@@ -297,6 +307,7 @@ class BotApi:
         check_secret_token(secret)
         same = (bot.webhook_url, bot.secret_token) == (url, secret)
         bot.webhook_url, bot.secret_token = url, secret
+        bot.has_certificate = bool(args.get("certificate"))
         if "max_connections" in args:
             bot.max_connections = min(100, max(1, whole(args["max_connections"], 40)))
         if "allowed_updates" in args:  # left out: as before
@@ -312,7 +323,7 @@ class BotApi:
     def _get_webhook_info(self, bot: Bot, _: Args) -> Response:
         info: dict[str, Any] = {
             "url": bot.webhook_url,
-            "has_custom_certificate": False,
+            "has_custom_certificate": bot.has_certificate,
             "pending_update_count": bot.pending + len(bot.held),
             "max_connections": bot.max_connections,
         }
@@ -324,7 +335,7 @@ class BotApi:
 
     def _delete_webhook(self, bot: Bot, args: Args) -> Response:
         description = "Webhook was deleted" if bot.webhook_url else "Webhook is already deleted"
-        bot.webhook_url, bot.secret_token = "", ""
+        bot.webhook_url, bot.secret_token, bot.has_certificate = "", "", False
         if truth(args.get("drop_pending_updates")):
             bot.held.clear()
         return done(True, description)

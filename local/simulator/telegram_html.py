@@ -35,7 +35,7 @@ class Unparseable(Exception):
 
 def utf16_length(text: str) -> int:
     """Telegram counts offsets and lengths in UTF-16 units."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def parse(html: str) -> tuple[str, list[dict[str, Any]]]:
@@ -80,7 +80,7 @@ class _Parser:
         self.length += utf16_length(text)
 
     def _byte(self, place: int) -> int:
-        return len(self.html[:place].encode())
+        return len(self.html[:place].encode(errors="surrogatepass"))
 
     def _reference(self, found: re.Match[str]) -> None:
         decimal, hexadecimal, name = found.groups()

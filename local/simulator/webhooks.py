@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -48,10 +49,15 @@ def signed(body: bytes, app_secret: str) -> Post:
     )
 
 
+Looker = Callable[[str, str, Post, int | None, bytes, float], None]
+"""Is told of each try: account, URL, post, HTTP status, answer, seconds."""
+
+
 class Webhooks:
     """The outgoing side of all fakes."""
 
     def __init__(self, patience: Sequence[float] = PATIENCE) -> None:
+        self.looker: Looker | None = None
         self._patience = tuple(patience)
         self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[Delivery]] = set()
@@ -122,8 +128,17 @@ class Webhooks:
 
     async def _try(self, delivery: Delivery, url: str, post: Post) -> float:
         """One POST. Returns the seconds that the receiver asks to wait."""
+        began = time.monotonic()
+        try:
+            return await self._post(delivery, url, post)
+        finally:
+            if self.looker:
+                spent = time.monotonic() - began
+                self.looker(delivery.account, url, post, delivery.status, delivery.answer, spent)
+
+    async def _post(self, delivery: Delivery, url: str, post: Post) -> float:
         delivery.attempts += 1
-        delivery.status, delivery.error = None, ""
+        delivery.status, delivery.error, delivery.answer = None, "", b""
         try:
             response = await self.client.post(url, content=post.body, headers=post.headers)
         except httpx.TimeoutException:

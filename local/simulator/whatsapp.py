@@ -16,7 +16,7 @@ from local.simulator import graph
 from local.simulator.accounts import WhatsAppAccount
 from local.simulator.graph import GraphRefusal
 from local.simulator.ledger import Chat, Entry, Ledger
-from local.simulator.scripts import Refuse, Scripts, Statuses, act
+from local.simulator.scripts import Refuse, Scripts, Statuses, act, statuses_of
 from local.simulator.webhooks import Delivery, Webhooks, signed
 
 TEXT_LIMIT = 4096  # characters
@@ -123,8 +123,9 @@ class WhatsAppApi:
                 raise GraphRefusal(400, 100, "(#100) The parameter messaging_product is required.")
             if "status" in body:
                 return self._mark_read(number, body)
-            step = self._scripts.take(number.key, str(body.get("to") or body.get("recipient") or "").lstrip("+"))
-            statuses = step if isinstance(step, Statuses) else None
+            to = str(body.get("to") or body.get("recipient") or "").lstrip("+")
+            step = self._scripts.take_for(request, number.key, to)
+            statuses = statuses_of(step)
             following: list[asyncio.Task[Delivery]] = []
             response = await act(step, lambda: self._send(number, body, statuses, following), self._dialect)
             if statuses and statuses.before_answer:
@@ -156,15 +157,17 @@ class WhatsAppApi:
     def tell_status(self, number: Number, chat: Chat, entry: Entry, name: str) -> dict[str, Any]:
         """One status change of *entry*, as a webhook's value; the phone shows the mark."""
         chat.mark(entry, name)
-        contact = {"wa_id": chat.id, "user_id": chat.user_id} if chat.user_id else {"wa_id": chat.id}
+        contact = {}
         status: dict[str, Any] = {
             "id": entry.id,
             "status": name,
             "timestamp": str(int(self._now())),
-            "recipient_id": chat.id,
         }
-        if chat.user_id:
-            status["recipient_user_id"] = chat.user_id
+        hidden = "." in chat.id  # the customer's number
+        if not hidden:
+            contact["wa_id"] = status["recipient_id"] = chat.id
+        if user_id := chat.id if hidden else chat.user_id:
+            contact["user_id"] = status["recipient_user_id"] = user_id
         if entry.reference:
             status["biz_opaque_callback_data"] = entry.reference
         if name in {"sent", "delivered"}:
@@ -266,8 +269,10 @@ class WhatsAppApi:
             names, error = ("failed",), COUNTRY
         elif chat.last_customer_at is None or self._now() - chat.last_customer_at > graph.WINDOW_SECONDS:
             names, error = ("failed",), REENGAGE
-        elif chat.blocked:
-            names = ("sent",)  # for ever
+        elif chat.blocked or chat.away:
+            names = ("sent",)  # for ever, or until the phone is on
+        if chat.blocked or "failed" in names or not (chat.away or {"delivered", "read"}.intersection(names)):
+            entry.arrival = "never"
         values = []
         for name in names:
             value = self.tell_status(number, chat, entry, name)

@@ -161,7 +161,12 @@ def _edit(said: _Said) -> Item:
 
 
 def _button(said: _Said) -> Item:
-    return said.incoming("button", words(said.thing, "data"))
+    """The customer chose what the button said; the data behind it is ours alone."""
+    data = words(said.thing, "data")
+    rows = items(inner(inner(said.thing, "message"), "reply_markup"), "inline_keyboard")
+    buttons = [button for row in rows if isinstance(row, list) for button in row if isinstance(button, dict)]
+    title = next((words(button, "text") for button in buttons if data and button.get("callback_data") == data), "")
+    return said.incoming("button", title or data)
 
 
 def _membership(said: _Said) -> Item:

@@ -1,60 +1,16 @@
-"""What people see: a visitor on the demo shop, a customer on the simulated phone, an operator in the console.
+"""What people see: a visitor with the widget on a shop's page, and an operator in the console.
 
 Runs Debian's Chromium over the whole product. Every wait is for something to appear, with a limit.
 """
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, async_playwright, expect
+from playwright.async_api import FrameLocator, Page, expect
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
+from tests.browser.conftest import OpenContext, Site
+
 ANSWER_MS = 20_000
-
-OpenContext = Callable[..., Awaitable[BrowserContext]]
-
-
-class Product(Protocol):
-    """The running product, as the fixture `product_url` hands it over."""
-
-    url: str
-    email: str
-    password: str
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """One browser for the session."""
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        await started.close()
-
-
-@pytest.fixture
-async def open_context(browser: Browser) -> AsyncIterator[OpenContext]:
-    """Makes fresh visitors: each has its own storage, so its own conversation. All are closed at the end."""
-    made: list[BrowserContext] = []
-
-    async def make(locale: str = "fa-IR", *, width: int = 1280) -> BrowserContext:
-        context = await browser.new_context(locale=locale, viewport={"width": width, "height": 844})
-        context.set_default_timeout(10_000)
-        made.append(context)
-        return context
-
-    yield make
-    for context in made:
-        await context.close()
 
 
 async def open_widget(page: Page, launcher: str) -> FrameLocator:
@@ -73,10 +29,10 @@ async def say(chat: FrameLocator | Page, text: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-async def test_persian_visitor(product_url: Product, open_context: OpenContext, width: int) -> None:
+async def test_persian_visitor(product_url: Site, open_context: OpenContext, width: int) -> None:
     """A Persian question in the widget is answered in Persian, right to left, with the document it comes from."""
     page = await (await open_context(width=width)).new_page()
-    await page.goto(f"{product_url.url}/demo")
+    await page.goto(f"{product_url.url}/demo/shop/")
 
     chat = await open_widget(page, "گفت‌وگو با ما")
     await say(chat, "ساعت کاری شما چیست؟")
@@ -88,10 +44,10 @@ async def test_persian_visitor(product_url: Product, open_context: OpenContext, 
     await expect(chat.locator("html")).to_have_attribute("dir", "rtl")
 
 
-async def test_english_visitor(product_url: Product, open_context: OpenContext) -> None:
+async def test_english_visitor(product_url: Site, open_context: OpenContext) -> None:
     """An English question in the widget is answered in English, left to right, with the document it comes from."""
     page = await (await open_context("en-GB")).new_page()
-    await page.goto(f"{product_url.url}/demo/?lang=en")
+    await page.goto(f"{product_url.url}/demo/shop/?lang=en")
 
     chat = await open_widget(page, "Chat with us")
     await say(chat, "What are your opening hours?")
@@ -102,10 +58,10 @@ async def test_english_visitor(product_url: Product, open_context: OpenContext) 
     await expect(chat.locator("html")).to_have_attribute("dir", "ltr")
 
 
-async def test_suggested_question(product_url: Product, open_context: OpenContext) -> None:
+async def test_suggested_question(product_url: Site, open_context: OpenContext) -> None:
     """A suggested question on the shop's page opens the widget and is asked there once."""
     page = await (await open_context()).new_page()
-    await page.goto(f"{product_url.url}/demo")
+    await page.goto(f"{product_url.url}/demo/shop/")
     await expect(page.get_by_role("button", name="گفت‌وگو با ما")).to_be_visible()
 
     await page.locator(".ask").get_by_role("button", name="چطور کالا را پس بدهم؟").click()
@@ -115,10 +71,10 @@ async def test_suggested_question(product_url: Product, open_context: OpenContex
     await expect(chat.locator("li.is-customer")).to_have_count(1)
 
 
-async def test_resume(product_url: Product, open_context: OpenContext) -> None:
+async def test_resume(product_url: Site, open_context: OpenContext) -> None:
     """A visitor who reloads the page finds the conversation as it was."""
     page = await (await open_context()).new_page()
-    await page.goto(f"{product_url.url}/demo")
+    await page.goto(f"{product_url.url}/demo/shop/")
     await say(await open_widget(page, "گفت‌وگو با ما"), "ساعت کاری شما چیست؟")
     await expect(page.frame_locator("iframe").locator("li.is-bot")).to_contain_text("شنبه", timeout=ANSWER_MS)
 
@@ -129,10 +85,10 @@ async def test_resume(product_url: Product, open_context: OpenContext) -> None:
     await expect(chat.locator("li.is-bot")).to_have_count(1)
 
 
-async def test_forged_message(product_url: Product, open_context: OpenContext) -> None:
+async def test_forged_message(product_url: Site, open_context: OpenContext) -> None:
     """What another script on the page posts to the widget moves nothing; Escape closes it and gives the focus back."""
     page = await (await open_context()).new_page()
-    await page.goto(f"{product_url.url}/demo")
+    await page.goto(f"{product_url.url}/demo/shop/")
     chat = await open_widget(page, "گفت‌وگو با ما")
 
     await page.evaluate("postMessage({ xin: 'close' }, '*')")
@@ -145,21 +101,7 @@ async def test_forged_message(product_url: Product, open_context: OpenContext) -
     await expect(page.get_by_role("button", name="گفت‌وگو با ما")).to_be_focused()
 
 
-@pytest.mark.parametrize("channel", ["تلگرام", "بله"])
-async def test_phone(product_url: Product, open_context: OpenContext, channel: str) -> None:
-    """A customer who writes in a messenger is answered there."""
-    page = await (await open_context()).new_page()
-    await page.goto(f"{product_url.url}/demo")
-
-    await page.get_by_role("tab", name=channel).click()
-    phone = page.get_by_role("tabpanel", name=channel)
-    await phone.get_by_role("textbox").fill("ساعت کاری شما چیست؟")
-    await phone.get_by_role("textbox").press("Enter")
-
-    await expect(phone.locator("li.is-business")).to_contain_text("شنبه", timeout=ANSWER_MS)
-
-
-async def sign_in(page: Page, product: Product) -> None:
+async def sign_in(page: Page, product: Site) -> None:
     """Through the door of the console."""
     await page.goto(f"{product.url}/console/")
     await page.get_by_label("ایمیل").fill(product.email)
@@ -167,10 +109,10 @@ async def sign_in(page: Page, product: Product) -> None:
     await page.get_by_role("button", name="ورود").click()
 
 
-async def test_takeover(product_url: Product, open_context: OpenContext) -> None:
+async def test_takeover(product_url: Site, open_context: OpenContext) -> None:
     """An operator finds a visitor's conversation, takes it over and answers; the visitor sees a person's words."""
     visitor = await (await open_context()).new_page()
-    await visitor.goto(f"{product_url.url}/demo")
+    await visitor.goto(f"{product_url.url}/demo/shop/")
     chat = await open_widget(visitor, "گفت‌وگو با ما")
     question = f"سفارش {uuid.uuid4().hex[:8]} کجاست؟"
     await say(chat, question)
@@ -193,7 +135,7 @@ async def test_takeover(product_url: Product, open_context: OpenContext) -> None
     await expect(log.locator("li.is-operator")).to_have_count(1)
 
 
-async def test_signed_in_stays(product_url: Product, open_context: OpenContext) -> None:
+async def test_signed_in_stays(product_url: Site, open_context: OpenContext) -> None:
     """A reload keeps the operator signed in; signing out ends it, and a reload doesn't bring it back."""
     page = await (await open_context()).new_page()
     await sign_in(page, product_url)
@@ -206,7 +148,7 @@ async def test_signed_in_stays(product_url: Product, open_context: OpenContext) 
     await expect(page.get_by_role("heading", name="ورود به کنسول")).to_be_visible()
 
 
-async def test_wrong_password(product_url: Product, open_context: OpenContext) -> None:
+async def test_wrong_password(product_url: Site, open_context: OpenContext) -> None:
     """A wrong password is told so in the operator's language, and opens nothing."""
     page = await (await open_context()).new_page()
     await page.goto(f"{product_url.url}/console/")
@@ -218,7 +160,7 @@ async def test_wrong_password(product_url: Product, open_context: OpenContext) -
     await expect(page.get_by_role("heading", name="ورود به کنسول")).to_be_visible()
 
 
-async def test_knowledge(product_url: Product, open_context: OpenContext) -> None:
+async def test_knowledge(product_url: Site, open_context: OpenContext) -> None:
     """A document that an operator adds becomes ready by itself on the screen, is found, and can be deleted."""
     page = await (await open_context()).new_page()
     await sign_in(page, product_url)

@@ -197,6 +197,35 @@ async def test_everywhere(client: httpx.AsyncClient, path: str) -> None:
     assert answer.headers["referrer-policy"] == "strict-origin-when-cross-origin"
 
 
+@pytest.mark.parametrize("path", ["/demo/", "/demo/config.json", "/demo/conversation.json", "/sim/accounts"])
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("evil.example", None), ("chat.example.evil.example", None), ("", None), ("127.0.0.1@evil.example", None),
+        ("[", None), ("chat.example", "https://evil.example"), ("127.0.0.1:8080", "http://127.0.0.1:9090"),
+        ("chat.example", "null"),
+    ],
+)  # fmt: skip
+async def test_played_from_elsewhere(client: httpx.AsyncClient, path: str, host: str, origin: str | None) -> None:
+    """Nobody plays by a foreign name that was made to lead here, nor from a page of another site."""
+    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    assert (await client.get(path, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("chat.example", None), ("chat.example", "https://chat.example"), ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("localhost:8080", "http://localhost:8080"), ("[::1]:8080", "http://[::1]:8080"),
+        ("127.0.0.1:8080", "https://chat.example"),
+    ],
+)  # fmt: skip
+async def test_played_from_here(client: httpx.AsyncClient, host: str, origin: str | None) -> None:
+    """This machine's own names are let in, and its public one behind a proxy that passes its own on."""
+    headers = {"Host": host} | ({"Origin": origin} if origin else {})
+    assert (await client.get("/sim/accounts", headers=headers)).status_code == 200
+
+
 async def test_page_without_its_slash(client: httpx.AsyncClient) -> None:
     """A page is found without the slash at the end, with what was asked behind it."""
     answer = await client.get("/widget?widget_id=1&lang=fa")

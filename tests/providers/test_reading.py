@@ -30,6 +30,21 @@ def test_reply_to():
     assert parse("whatsapp", sample("whatsapp/text_from_username")).messages[0].reply_to is None
 
 
+def test_button_says_what_was_tapped():
+    """
+    A tap on a button reads as the words on it; where the message is gone, as the data behind it.
+    """
+    update = loaded("telegram/button_press")
+    data = update["callback_query"]["data"]
+    keyboard = {
+        "inline_keyboard": [[{"text": "خیر", "callback_data": "no"}, {"text": "پیگیری", "callback_data": data}]]
+    }
+    update["callback_query"]["message"]["reply_markup"] = keyboard
+
+    assert parse("telegram", json.dumps(update).encode()).messages[0].text == "پیگیری"
+    assert parse("telegram", sample("telegram/button_press")).messages[0].text == data
+
+
 def test_accounts_in_one_body():
     """
     A body that speaks of two accounts has none of its own, and each message says whose it is.

@@ -1,6 +1,8 @@
 """Misbehaviour to order, seen through a real HTTP client: what was taken, and what the caller could know of it."""
 
 import asyncio
+import json
+from contextlib import suppress
 from typing import Any, Protocol
 
 import httpx
@@ -11,8 +13,11 @@ from local.simulator.scripts import (
     AcceptThenHang,
     Block,
     CutConnection,
+    Dribble,
+    Oversized,
     Queued,
     Refuse,
+    Respond,
     RestoreToken,
     RevokeToken,
     ServerError,
@@ -30,9 +35,14 @@ ACCOUNTS = {"telegram": "telegram-42", "whatsapp": f"whatsapp-{NUMBER}", "instag
 
 
 class Send(Protocol):
-    """Sends a message to the customer of a kind, or to another one, and waits *seconds* for the answer."""
+    """Sends a message to the customer of a kind, or to another one, and waits *seconds* for the answer.
 
-    async def __call__(self, kind: str, customer: str | None = None, seconds: float = 10) -> httpx.Response: ...
+    *token*: instead of the account's first.
+    """
+
+    async def __call__(
+        self, kind: str, customer: str | None = None, seconds: float = 10, token: str = ""
+    ) -> httpx.Response: ...
 
 
 @pytest.fixture(params=list(ACCOUNTS))
@@ -47,18 +57,18 @@ async def kind(request: pytest.FixtureRequest, simulator: Simulator) -> str:
 def send(client: httpx.AsyncClient) -> Send:
     """Sends the customer of a kind one message."""
 
-    async def send(kind: str, customer: str | None = None, seconds: float = 10) -> httpx.Response:
+    async def send(kind: str, customer: str | None = None, seconds: float = 10, token: str = "") -> httpx.Response:
         to, text = customer or CUSTOMERS[kind], "سفارش شما ارسال شد"
         match kind:
             case "telegram":
                 body: dict[str, Any] = {"chat_id": to, "text": text}
-                path, token = f"/telegram/bot{BOT_TOKEN}/sendMessage", ""
+                path = f"/telegram/bot{token or BOT_TOKEN}/sendMessage"
             case "whatsapp":
                 body = {"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": text}}
-                path, token = f"/graph/v26.0/{NUMBER}/messages", ACCESS_TOKEN
+                path, token = f"/graph/v26.0/{NUMBER}/messages", token or ACCESS_TOKEN
             case _:
                 body = {"recipient": {"id": to}, "message": {"text": text}}
-                path, token = f"/instagram/v26.0/{PROFILE}/messages", INSTAGRAM_TOKEN
+                path, token = f"/instagram/v26.0/{PROFILE}/messages", token or INSTAGRAM_TOKEN
         headers = {"authorization": f"Bearer {token}".strip()}
         return await client.post(path, json=body, headers=headers, timeout=seconds)
 
@@ -69,8 +79,10 @@ def send(client: httpx.AsyncClient) -> Send:
     ("step", "raised", "taken"),
     [
         (AcceptThenHang(), httpx.ReadTimeout, 1),
+        (CutConnection(when="before_headers"), httpx.RemoteProtocolError, 0),
         (CutConnection(when="before"), httpx.RemoteProtocolError, 0),
         (CutConnection(when="after_body"), httpx.RemoteProtocolError, 1),
+        (CutConnection(when="midway"), httpx.RemoteProtocolError, 1),
     ],
 )
 async def test_no_answer(
@@ -97,6 +109,66 @@ async def test_taken_is_told(simulator: Simulator, send: Send, webhook: Webhook)
 
     statuses, echoes = ([hook for hook in webhook.got if word in hook.body] for word in (b'"statuses"', b'"is_echo"'))
     assert (len(statuses), len(echoes)) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ServerError(accept=True, silent=True),
+        CutConnection(when="after_body", silent=True),
+        WrongJson(silent=True),
+        Respond(accept=True, silent=True),
+        Slow(seconds=0, silent=True),
+    ],
+)
+async def test_silent(simulator: Simulator, kind: str, send: Send, webhook: Webhook, step: Queued) -> None:
+    """A silent step takes the message, and no status and no echo tells of it."""
+    simulator.script(ACCOUNTS[kind], step)
+    before = len(webhook.got)
+
+    with suppress(httpx.RemoteProtocolError, httpx.ReadError):
+        await send(kind)
+    await simulator.webhooks.settle()
+
+    assert len(simulator.ledger.sent()) == 1
+    assert len(webhook.got) == before
+
+
+@pytest.mark.parametrize("accept", [True, False])
+async def test_respond(simulator: Simulator, kind: str, send: Send, accept: bool) -> None:
+    """An answer can be given word for word, whether or not the message was taken."""
+    page, where = "<h1>لطفاً بعداً</h1>", {"location": "/elsewhere", "retry-after": "7"}
+    simulator.script(ACCOUNTS[kind], Respond(status=307, body=page, headers=where, accept=accept))
+
+    response = await send(kind)
+
+    assert (response.status_code, response.text) == (307, page)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert {name: response.headers[name] for name in where} == where
+    assert len(simulator.ledger.sent()) == accept
+
+
+async def test_dribble(simulator: Simulator, kind: str, send: Send) -> None:
+    """An answer in drops is right in the end; who is less patient than it lasts never sees the end."""
+    simulator.script(ACCOUNTS[kind], Dribble(seconds=0.1, pieces=5))
+    simulator.script(ACCOUNTS[kind], Dribble(seconds=60))
+
+    assert (await send(kind)).json()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(IMPATIENT):
+            await send(kind)
+    assert len(simulator.ledger.sent()) == 2
+
+
+async def test_oversized(simulator: Simulator, kind: str, send: Send) -> None:
+    """A huge answer is valid and right, and the log of calls says how much of it was read."""
+    simulator.script(ACCOUNTS[kind], Oversized(mebibytes=2))
+
+    response = await send(kind)
+
+    assert len(response.content) > 2 << 20
+    assert json.loads(response.content)
+    assert simulator.calls.listed()[0].answer_bytes == len(response.content)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +267,19 @@ async def test_revoked_token(simulator: Simulator, kind: str, send: Send) -> Non
     else:
         assert refused.json()["error"]["code"] == 190
     assert (await send(kind)).status_code == 200
+
+
+async def test_rotated_token(simulator: Simulator, kind: str, client: httpx.AsyncClient, send: Send) -> None:
+    """A new token works from now on, for the same account and its chats; the former one never again."""
+    simulator.script(ACCOUNTS[kind], RevokeToken())
+    order = {"do": "rotate_token", "token": f"{BOT_TOKEN}-new"}
+
+    ordered = await client.post("/sim/scripts", json={"account": ACCOUNTS[kind], "script": order})
+
+    assert ordered.status_code == 204
+    assert (await send(kind)).status_code in (400, 401)
+    assert (await send(kind, token=order["token"])).status_code == 200
+    assert [sent.account for sent in simulator.ledger.sent()] == [ACCOUNTS[kind]]
 
 
 async def test_block(simulator: Simulator, send: Send) -> None:

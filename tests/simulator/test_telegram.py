@@ -183,6 +183,65 @@ async def test_blocked(bot: Bot, simulator: Simulator, webhook: Webhook) -> None
         assert answer == {"ok": False, "error_code": 403, "description": "Forbidden: bot was blocked by the user"}
 
 
+async def test_unblocked(simulator: Simulator, webhook: Webhook) -> None:
+    """Who was banned is so until a date, 0 for ever, in the old state as in the new."""
+    await simulator.phone.block("telegram", "42", MARYAM)
+    await simulator.phone.block("telegram", "42", MARYAM, blocked=False)
+
+    first, second = (hook.json["my_chat_member"] for hook in webhook.got)
+    assert first["new_chat_member"] == second["old_chat_member"]
+    assert second["old_chat_member"]["until_date"] == 0
+    assert "until_date" not in second["new_chat_member"]
+
+
+async def test_me(bot: Bot) -> None:
+    """getMe alone tells what the bot may do; a message's `from` doesn't."""
+    me = (await bot.call("getMe"))["result"]
+    sender = (await bot.send("سلام"))["result"]["from"]
+
+    assert fits("User", me)
+    assert (me["can_join_groups"], me["can_read_all_group_messages"]) == (True, False)
+    assert sender.keys() == me.keys() - TELEGRAM.abilities.keys()
+
+
+async def test_reply_shows_what_it_answers(bot: Bot, simulator: Simulator) -> None:
+    """A reply carries the whole message that it answers, with its author and its own date."""
+    question = (await simulator.phone.write("telegram", "42", MARYAM, "کجاست؟", name="مریم")).id
+
+    answer = (await bot.send("ارسال شد", reply_parameters={"message_id": int(question)}))["result"]
+
+    quoted = answer["reply_to_message"]
+    assert fits("Message", quoted)
+    assert (quoted["message_id"], quoted["text"], quoted["from"]["first_name"]) == (int(question), "کجاست؟", "مریم")
+    assert quoted["from"]["is_bot"] is False
+
+
+async def test_topic_message(bot: Bot, simulator: Simulator) -> None:
+    """A message in a topic says that it is one."""
+    await simulator.phone.write("telegram", "42", "77", "سلام", chat="-100123", thread="4")
+
+    message = (await bot.call("sendMessage", chat_id=-100123, text="بفرمایید", message_thread_id=4))["result"]
+
+    assert (message["message_thread_id"], message["is_topic_message"]) == (4, True)
+
+
+@pytest.mark.parametrize("part", ["certificate", "attached"])
+async def test_certificate(bot: Bot, simulator: Simulator, part: str) -> None:
+    """A webhook's own certificate comes as a file under its name, or under another that its field names."""
+    fields = {"url": (None, "https://shop.example/hook")}
+    if part != "certificate":
+        fields["certificate"] = (None, f"attach://{part}")
+    files = {**fields, part: ("own.pem", b"-----BEGIN CERTIFICATE-----")}
+
+    response = await bot.client.post(f"{bot.base}/setWebhook", files=files)
+
+    assert response.json()["ok"]
+    assert (await bot.call("getWebhookInfo"))["result"]["has_custom_certificate"]
+    assert not simulator.ledger.warnings
+    await bot.call("setWebhook", url="https://shop.example/hook")
+    assert not (await bot.call("getWebhookInfo"))["result"]["has_custom_certificate"]
+
+
 async def test_typing_and_draft(bot: Bot, simulator: Simulator, clock: Clock) -> None:
     """Typing shows for five seconds, a draft until the message comes."""
     chat = simulator.ledger.chat("telegram-42", MARYAM)
@@ -402,6 +461,13 @@ def test_html_complaints(html: str, complaint: str) -> None:
         parse(html)
 
     assert str(caught.value) == complaint
+
+
+def test_html_of_half_a_character() -> None:
+    """Half a surrogate pair, which JSON can hold, is counted as one unit and complained of like any other text."""
+    assert parse("<b>\ud83d</b>") == ("\ud83d", [{"type": "bold", "offset": 0, "length": 1}])
+    with pytest.raises(Unparseable, match="byte offset 3"):
+        parse("\ud83d<x>")
 
 
 def test_html() -> None:

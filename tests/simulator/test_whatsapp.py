@@ -269,7 +269,22 @@ async def test_person_writes(simulator: Simulator, webhook: Webhook, sara: str) 
     change = webhook.got[-1].json["entry"][0]["changes"][0]
     assert change["field"] == "smb_message_echoes"
     assert change["value"]["message_echoes"][0]["text"] == {"body": "من خودم جواب می‌دهم"}
+    recorded = sample("echo_from_phone")
+    assert change["value"]["contacts"][0].keys() == recorded["contacts"][0].keys()
+    assert change["value"]["message_echoes"][0].keys() == recorded["message_echoes"][0].keys()
     assert simulator.ledger.sent() == []
+
+
+async def test_hidden_number_stays_hidden(simulator: Simulator, client: httpx.AsyncClient, webhook: Webhook) -> None:
+    """Statuses and echoes of a customer who hides the number name the user id alone."""
+    await post(client, {**text_to(""), "to": None, "recipient": "TR.99AbC"})
+    await simulator.webhooks.settle()
+    await simulator.phone.business_writes("whatsapp", NUMBER, "TR.99AbC", "من خودم جواب می‌دهم")
+
+    told, echoed = map(value_of, webhook.got)
+    assert told["contacts"] == echoed["contacts"] == [{"user_id": "TR.99AbC"}]
+    assert (told["statuses"][0]["recipient_user_id"], "recipient_id" in told["statuses"][0]) == ("TR.99AbC", False)
+    assert (echoed["message_echoes"][0]["to_user_id"], "to" in echoed["message_echoes"][0]) == ("TR.99AbC", False)
 
 
 async def test_handshake(simulator: Simulator) -> None:

@@ -1,7 +1,8 @@
 /** The simulator behind the phones: what a customer sees and does on Telegram, Bale, WhatsApp or Instagram. */
+import { follow, type StreamState } from "../../src/stream/event-stream";
+import type { Kind } from "./config";
 
-export const PHONE_KINDS = ["telegram", "bale", "whatsapp", "instagram"] as const;
-export type PhoneKind = (typeof PHONE_KINDS)[number];
+export type PhoneKind = Exclude<Kind, "web">;
 
 export interface Account {
   /** What the simulator's paths call it. */
@@ -10,84 +11,106 @@ export interface Account {
   name: string;
 }
 
-export interface PhoneMessage {
-  id: string;
-  role: "customer" | "business";
-  text: string;
-  /** Seconds since 1970. */
-  at: number;
-  /** What the provider would show: sent, delivered, read, failed; empty where it shows nothing. */
-  status: string;
+/** The simulator said no. */
+export class NotTaken extends Error {
+  constructor(
+    /** The HTTP status; 0 when no answer came. */
+    readonly status: number,
+  ) {
+    super(`the simulator answered ${status}`);
+  }
 }
 
-export interface Screen {
-  messages: PhoneMessage[];
-  typing: boolean;
-}
-
-/** Everything that the simulator tells of a chat, and once at the start; each only says "look again". */
-const CHANGES = ["chat", "message", "edit", "mark", "typing"];
-
-/** "Typing" goes away by itself, and nobody tells: Telegram shows it for five seconds. */
-const TYPING_MS = 6_000;
-
-/** Accounts that have a phone, in the order of {@link PHONE_KINDS}. */
 export async function listAccounts(): Promise<Account[]> {
-  const accounts = await getJson<Account[]>("/sim/accounts");
-  return PHONE_KINDS.flatMap((kind) => accounts.filter((account) => account.kind === kind));
+  return (await call("GET", "/sim/accounts")) as Account[];
+}
+
+/** The conversation that *phone* is in, as the console calls it; null before anything was stored. */
+export async function findConversation(account: Account, chat: string): Promise<string | null> {
+  const query = new URLSearchParams({ kind: account.kind, account: account.key, chat });
+  const { id } = (await call("GET", `/demo/conversation.json?${query}`)) as { id: string | null };
+  return id;
 }
 
 export class Phone {
   private readonly path: string;
 
-  constructor(account: Account, chat: string) {
+  constructor(
+    readonly account: Account,
+    readonly chat: string,
+  ) {
     this.path = `/sim/${encodeURIComponent(account.key)}/chats/${encodeURIComponent(chat)}`;
   }
 
-  look(): Promise<Screen> {
-    return getJson<Screen>(this.path);
+  write(text: string, name: string): Promise<unknown> {
+    return this.post("messages", { text, name });
   }
 
-  async write(text: string): Promise<void> {
-    const response = await fetch(`${this.path}/messages`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ text }),
-    });
-    if (!response.ok) throw new Error(`the simulator answered ${response.status}`);
+  press(data: string, title: string): Promise<unknown> {
+    return this.post("press", { data, title });
   }
 
-  /** Calls *onChange* now and after every change, until the returned function is called. */
-  watch(onChange: () => void): () => void {
-    let typingEnds: ReturnType<typeof setTimeout> | undefined;
-    const events = new EventSource(`${this.path}/events`);
-    for (const name of CHANGES) events.addEventListener(name, onChange);
-    events.addEventListener("typing", () => {
-      clearTimeout(typingEnds);
-      typingEnds = setTimeout(onChange, TYPING_MS);
+  /** The customer looks at what is on the screen. */
+  read(): Promise<unknown> {
+    return this.post("read", {});
+  }
+
+  turn(state: { blocked?: boolean; away?: boolean }): Promise<unknown> {
+    return this.post("state", state);
+  }
+
+  /** A person of the business answers in the provider's own app. */
+  answerByHand(text: string): Promise<unknown> {
+    return this.post("business", { text });
+  }
+
+  /** Tells what is on the screen, then each change, over every break, until the returned function is called. */
+  watch(onEvent: (name: string, data: unknown) => void, onState: (state: StreamState) => void): () => void {
+    return follow({
+      url: () => `${this.path}/events`,
+      authorization: () => Promise.resolve(""),
+      onEvent: ({ name, data }) => onEvent(name, JSON.parse(data)),
+      onState,
     });
-    return () => {
-      clearTimeout(typingEnds);
-      events.close();
-    };
+  }
+
+  private post(what: string, body: unknown): Promise<unknown> {
+    return call("POST", `${this.path}/${what}`, body);
   }
 }
 
 /**
- * This browser's own number with *account*, so that two visitors don't share a phone. Digits only, as every provider
- * takes them: a private Telegram chat, a WhatsApp number, an Instagram-scoped id.
+ * How a customer is known to each provider: a Telegram or Bale user, a phone number, an Instagram-scoped id. The number is
+ * a German one: WhatsApp's API doesn't deliver to Iran.
  */
-export function ownChat(account: Account): string {
+const CUSTOMERS: Record<PhoneKind, { prefix: string; digits: number }> = {
+  telegram: { prefix: "7", digits: 9 },
+  bale: { prefix: "6", digits: 9 },
+  whatsapp: { prefix: "49155", digits: 8 },
+  instagram: { prefix: "178", digits: 13 },
+};
+
+/** This browser's own customer with *account*, so that two visitors don't share a phone; *anew*: another one. */
+export function ownChat(account: Account, anew = false): string {
   const key = `xin-demo:${account.key}`;
-  const kept = localStorage.getItem(key);
+  const kept = anew ? null : localStorage.getItem(key);
   if (kept) return kept;
-  const made = `98912${crypto.getRandomValues(new Uint32Array(1))[0]?.toString().padStart(7, "0").slice(-7)}`;
+  const { prefix, digits } = CUSTOMERS[account.kind];
+  const random = Array.from(crypto.getRandomValues(new Uint8Array(digits)), (byte) => byte % 10);
+  const made = prefix + random.join("");
   localStorage.setItem(key, made);
   return made;
 }
 
-async function getJson<T>(path: string): Promise<T> {
-  const response = await fetch(path, { cache: "no-store" });
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return (await response.json()) as T;
+async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(path, {
+    method,
+    cache: "no-store",
+    ...(body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw new NotTaken(0);
+  });
+  if (!response.ok) throw new NotTaken(response.status);
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
 }

@@ -1,7 +1,6 @@
-/** A shop's page as a customer of ours would have it, with the phones below. */
-import { formatNumber, type Language } from "../../src/locale";
-import { Phones } from "./Phones";
-import { WORDS } from "./words";
+/** A shop's page as a customer of ours would have it. */
+import { formatNumber, type Language } from "../../../src/locale";
+import type { ShopWords } from "./words";
 
 const DRAWINGS = [
   "M14 26c0-8 5-12 11-12s11 4 11 12c0 7-4 11-11 11s-11-4-11-11Zm22-3c5 0 8-2 9-6M14 27c-5 0-8-3-8-7s4-5 8-2M22 14c0-2 1-3 3-3s3 1 3 3",
@@ -9,22 +8,12 @@ const DRAWINGS = [
   "M10 22h32l-4 16H14ZM16 22c0-7 4-12 10-12s10 5 10 12M13 28h26M14 33h24M21 22l2 16M31 22l-2 16",
 ];
 
-export function Shop({ language }: { language: Language }) {
-  const words = WORDS[language];
-  const other: Language = language === "fa" ? "en" : "fa";
+export function Shop({ words, language }: { words: ShopWords; language: Language }) {
   return (
     <div class="shop">
-      <header class="shop-head">
-        <div>
-          <p class="shop-name">{words.shop}</p>
-          <p class="soft">{words.tagline}</p>
-        </div>
-        <nav>
-          <a href="/console/">{words.console}</a>
-          <a href={`?lang=${other}`} lang={other} hreflang={other}>
-            {words.otherLanguage}
-          </a>
-        </nav>
+      <header>
+        <p class="shop-name">{words.shop}</p>
+        <p class="soft">{words.tagline}</p>
       </header>
       <main>
         <section class="ask">
@@ -50,9 +39,7 @@ export function Shop({ language }: { language: Language }) {
             </li>
           ))}
         </ul>
-        <Phones language={language} />
       </main>
-      <footer class="soft">{words.footer}</footer>
     </div>
   );
 }
