@@ -1,6 +1,7 @@
 """The way out: claims a part, sends it, records what became of it, and goes on until nothing is due."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -33,6 +34,8 @@ FRESH_SECONDS = 1.0
 """A channel opened so lately was opened with the newest token."""
 TYPING_SECONDS = 3
 MOST_PAIR_SECONDS = 3600
+WAKES_A_SECOND = 25
+"""All that a provider made wait would come back at the same moment, and be made to wait again."""
 TIMER_SECONDS = 120
 """A longer wait is left to the tick."""
 
@@ -162,9 +165,9 @@ class Outbox:
                 await parts.record_accepted(db, claimed, provider_id)
                 await joining.join(db, claimed.channel, provider_id=provider_id)
                 return "accepted"
-            case Later(reason=reason, scope=scope):
+            case Later(reason=reason, scope=scope, perhaps_taken=perhaps):
                 seconds = _seconds(claimed, outcome)
-                await parts.record_later(db, claimed, seconds=seconds, reason=reason)
+                await parts.record_later(db, claimed, seconds=seconds, reason=reason, perhaps_taken=perhaps)
                 if scope == "channel":
                     await channels.block(db, claimed.channel, seconds=seconds, reason=reason)
                 elif scope == "pair":
@@ -203,8 +206,10 @@ class Outbox:
         if seconds > TIMER_SECONDS or conversation in self.timers or self.closing.is_set():
             return
 
+        spread = random.uniform(0, len(self.timers) / WAKES_A_SECOND)  # noqa: S311
+
         async def later() -> None:
-            await asyncio.sleep(seconds + 0.01)
+            await asyncio.sleep(seconds + 0.01 + spread)
             del self.timers[conversation]  # from here on it may be set anew, and is not cut off
             self.sending.add(asyncio.current_task())
             try:

@@ -127,6 +127,8 @@ def by_status(status: int) -> Verdict:
             return Verdict.CHANNEL_REFUSED
         case 504:  # a gateway that had passed it on
             return Verdict.AMBIGUOUS
+        case 502:
+            return Verdict.LATER_PERHAPS_TAKEN
         case _ if status >= 500:
             return Verdict.LATER
         case _ if status < 400:  # no Graph API redirects: something stands between us

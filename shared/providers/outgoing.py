@@ -38,14 +38,19 @@ class NotSent(XinError):
 class Later(NotSent):
     """Refused for now, or no connection before the body was written. Nothing was sent."""
 
-    def __init__(self, reason: str, *, wait_seconds: float | None = None, scope: Scope = "part") -> None:
+    def __init__(
+        self, reason: str, *, wait_seconds: float | None = None, scope: Scope = "part", perhaps_taken: bool = False
+    ) -> None:
         """*wait_seconds*: what the provider asked for; None leaves it to the caller (a pair limit wants 4ⁿ seconds).
 
         *scope*: what has to wait: this part, this customer of the channel, or the whole channel.
+        *perhaps_taken*: a gateway refused it in the provider's place, perhaps after passing it on. In an outage all is
+        refused that way, so it is tried again as often as it takes, but marked.
         """
         super().__init__(reason)
         self.wait_seconds = wait_seconds
         self.scope = scope
+        self.perhaps_taken = perhaps_taken
 
 
 class Refused(NotSent):
@@ -69,6 +74,7 @@ class Verdict(Enum):
     """What a line of a provider's error table means to us."""
 
     LATER = "later"
+    LATER_PERHAPS_TAKEN = "later, perhaps taken"
     LATER_PAIR = "later for this customer"
     LATER_CHANNEL = "later for the channel"
     REFUSED = "refused"
@@ -81,6 +87,8 @@ class Verdict(Enum):
         match self:
             case Verdict.LATER:
                 return Later(reason, wait_seconds=wait_seconds)
+            case Verdict.LATER_PERHAPS_TAKEN:
+                return Later(reason, wait_seconds=wait_seconds, perhaps_taken=True)
             case Verdict.LATER_PAIR:
                 return Later(reason, wait_seconds=wait_seconds, scope="pair")
             case Verdict.LATER_CHANNEL:

@@ -278,6 +278,7 @@ ERRORS: tuple[Rule, ...] = (
     Rule(_status(400), "", Verdict.REFUSED),  # too long, empty, can't parse: ours to repair
     Rule(_status(403), "", Verdict.UNREACHABLE),  # blocked, deactivated, kicked, never started: always about this chat
     Rule(_status(504), "", Verdict.AMBIGUOUS),  # a gateway that had passed it on
+    Rule(_status(502), "", Verdict.LATER_PERHAPS_TAKEN),
     Rule(range(500, 600), "", Verdict.LATER),
     Rule(range(300, 400), "", Verdict.LATER_CHANNEL),  # no Bot API redirects: something stands between us
 )

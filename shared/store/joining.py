@@ -16,22 +16,29 @@ from shared.store.tenancy import Db, one
 BROKEN_CHANNEL_SECONDS = 300
 """How often a channel that the provider refused is tried again: its parts wait for the tenant."""
 
-# The part is known by our own id, where the provider gave it back, or by the provider's. Each status of a busy channel
-# wakes a handler: they share the events out, and take the parts in one order, or they would deadlock.
-OPEN = """
+# The part is known by our own id, where the provider gave it back, or by the provider's.
+KNOWN = """
+      FROM provider_events e
+      JOIN outbound_parts p ON p.channel_id = e.channel_id
+           AND (p.id = e.part_id OR p.provider_id = e.provider_id OR p.provider_id_again = e.provider_id)
+     WHERE e.channel_id = %(channel)s AND e.joined_at IS NULL AND e.kind IN ('status', 'read', 'echo')
+"""
+
+# Each status of a busy channel wakes a handler: without their conversations' locks they deadlock on the parts.
+LOCK_THEIRS = f"""
+    SELECT id FROM conversations WHERE id IN (SELECT p.conversation_id {KNOWN}) ORDER BY id FOR UPDATE
+"""  # noqa: S608
+
+OPEN = f"""
     SELECT e.id, e.kind, e.provider_id, e.payload ->> 'state' AS state, e.payload ->> 'reason' AS reason,
            e.payload ->> 'verdict' AS verdict,
            p.id AS part, p.conversation_id AS conversation, p.message_id AS message,
            p.provider_id IS DISTINCT FROM e.provider_id
            AND p.provider_id_again IS DISTINCT FROM e.provider_id AS is_news
-      FROM provider_events e
-      JOIN outbound_parts p ON p.channel_id = e.channel_id
-           AND (p.id = e.part_id OR p.provider_id = e.provider_id OR p.provider_id_again = e.provider_id)
-     WHERE e.channel_id = %(channel)s AND e.joined_at IS NULL AND e.kind IN ('status', 'read', 'echo')
-       AND (%(provider_id)s::text IS NULL OR e.provider_id = %(provider_id)s)
+    {KNOWN} AND (%(provider_id)s::text IS NULL OR e.provider_id = %(provider_id)s)
+       AND (%(locked)s::uuid[] IS NULL OR p.conversation_id = ANY(%(locked)s))
      ORDER BY p.conversation_id, p.seq, p.ordinal, e.created_at LIMIT 500
-       FOR UPDATE OF e SKIP LOCKED
-"""
+"""  # noqa: S608
 
 JOINED = "UPDATE provider_events SET joined_at = clock_timestamp(), part_id = %(part)s WHERE id = %(event)s"
 
@@ -145,9 +152,17 @@ class Echo:
 
 
 async def join(db: Db, channel: UUID, *, provider_id: str | None = None) -> list[Changed]:
-    """Joins the channel's events whose part is known, or those of one *provider_id*; returns the parts that changed."""
+    """Joins the channel's events whose part is known; returns the parts that changed.
+
+    With *provider_id* only what was told of that one, whose conversation the caller has locked.
+    """
+    locked: list[UUID] | None = None
+    if provider_id is None:
+        locked = [row[0] for row in await (await db.execute(LOCK_THEIRS, {"channel": channel})).fetchall()]
+        if not locked:
+            return []
     cursor = db.cursor(row_factory=class_row(Told))
-    await cursor.execute(OPEN, {"channel": channel, "provider_id": provider_id})
+    await cursor.execute(OPEN, {"channel": channel, "locked": locked, "provider_id": provider_id})
     changed: list[Changed] = []
     for told in await cursor.fetchall():
         changed += await _apply(db, channel, told)

@@ -42,7 +42,7 @@ HEAD = """
 """
 
 CLAIM = """
-    UPDATE outbound_parts p SET state = 'sending', claim = p.claim + 1, maybe_twice = p.ambiguous > 0,
+    UPDATE outbound_parts p SET state = 'sending', claim = p.claim + 1, maybe_twice = p.maybe_twice OR p.ambiguous > 0,
            attempts = p.attempts + 1, updated_at = clock_timestamp()
       FROM messages m LEFT JOIN turns u ON u.id = m.turn_id, conversations c, contacts t, channels h
      WHERE p.id = %(part)s AND p.state = %(state)s
@@ -74,12 +74,14 @@ ACCEPT = """
     UPDATE outbound_parts SET
            state = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN 'accepted' ELSE state END,
            provider_id_again = CASE WHEN provider_id <> %(provider_id)s THEN %(provider_id)s ELSE provider_id_again END,
-           provider_id = coalesce(provider_id, %(provider_id)s), reason = NULL, updated_at = clock_timestamp()
+           reason = CASE WHEN state IN ('queued', 'sending', 'unknown') THEN NULL ELSE reason END,
+           provider_id = coalesce(provider_id, %(provider_id)s), updated_at = clock_timestamp()
      WHERE id = %(part)s
 """
 
 LATER = """
     UPDATE outbound_parts SET state = CASE WHEN ambiguous = 0 THEN 'queued' ELSE 'unknown' END, reason = %(reason)s,
+           maybe_twice = maybe_twice OR %(perhaps)s,
            next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s), updated_at = clock_timestamp()
      WHERE id = %(part)s AND state = 'sending' AND claim = %(claim)s
 """
@@ -199,9 +201,9 @@ async def record_accepted(db: Db, claimed: Claim, provider_id: str) -> None:
     await _locked(db, claimed, ACCEPT, {"provider_id": provider_id})
 
 
-async def record_later(db: Db, claimed: Claim, *, seconds: float, reason: str) -> None:
-    """S11: refused for now, and surely not sent by this try."""
-    await _locked(db, claimed, LATER, {"wait": seconds, "reason": reason})
+async def record_later(db: Db, claimed: Claim, *, seconds: float, reason: str, perhaps_taken: bool = False) -> None:
+    """S11: refused for now. *perhaps_taken*: by something in between, so that the next try may be a second copy."""
+    await _locked(db, claimed, LATER, {"wait": seconds, "reason": reason, "perhaps": perhaps_taken})
 
 
 async def block_pair(db: Db, conversation: UUID, *, seconds: float) -> None:
