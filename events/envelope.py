@@ -4,6 +4,7 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/htt
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self, TypeVar
@@ -11,6 +12,9 @@ from uuid import UUID, uuid4
 
 from cloudevents.http import CloudEvent, from_http
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""Not allowed in an attribute (CloudEvents 1.0, Type System), and refused by every store that would keep one."""
 
 
 class NotAnEvent(Exception):
@@ -95,9 +99,19 @@ def from_request(headers: Mapping[str, str], body: bytes) -> CloudEvent:
         received = from_http(dict(headers), body)
     except Exception as problem:  # the SDK lets KeyError, UnicodeError and its own through alike
         raise NotAnEvent(f"not a CloudEvent: {type(problem).__name__}") from problem
-    if received["specversion"] != "1.0" or not all(received.get(name) for name in ("id", "source", "type")):
+    required = [received.get(name) for name in ("id", "source", "type")]
+    if received["specversion"] != "1.0" or not all(value and isinstance(value, str) for value in required):
         raise NotAnEvent("not a CloudEvent 1.0 with id, source and type")
+    if not all(_is_plain(value) for value in received.get_attributes().values()):
+        raise NotAnEvent("an attribute holds what none can hold")
     return received
+
+
+def _is_plain(value: object) -> bool:
+    """Whether an attribute may have this value: text, or in the structured mode a number or a truth."""
+    if isinstance(value, str):
+        return not _UNSTORABLE.search(value)
+    return value is None or isinstance(value, int)
 
 
 E = TypeVar("E", bound=Event)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Self
 from uuid import UUID
 
+import psycopg
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -24,7 +25,7 @@ from shared.live import Live
 from shared.providers.catalogue import Provider
 from shared.providers.incoming import Batch, Incoming, ProviderEvent
 from shared.publishing import Publisher
-from shared.security.vault import Vault
+from shared.security.vault import Sealed, Vault
 from shared.settings import Settings
 from shared.store import channels, dead_letters, taking_in
 from shared.store.channels import OpenChannel
@@ -102,6 +103,9 @@ class Webhooks:
         except Forged as problem:
             self._log.warning("forged webhook", extra={"reason": str(problem)})
             return "forged", Response(status_code=401)
+        except Sealed as problem:  # nothing is authentic without it; the provider comes again when the key is back
+            self._log.error("a channel's secret does not open", extra={"reason": str(problem)})
+            return "retry", Response(status_code=503, headers={"Retry-After": "60"})
         except Retryable as problem:
             self._log.error("webhook not taken", extra={"reason": str(problem)})
             return "retry", Response(status_code=503, headers={"Retry-After": "5"})
@@ -137,7 +141,11 @@ class Webhooks:
             except Unreadable as problem:
                 await self._keep(opened, body, str(problem), context)
                 return "unreadable", Response(status_code=200)
-            await self._store(opened, batch, context)
+            try:
+                await self._store(opened, batch, context)
+            except psycopg.DataError as problem:  # what no column holds: it would be the same the next time
+                await self._keep(opened, body, f"the database refuses it ({type(problem).__name__})", context)
+                return "unreadable", Response(status_code=200)
             return "taken", Response(status_code=200)
 
     async def _store(self, opened: OpenChannel, batch: Batch, context: Context) -> None:

@@ -80,6 +80,9 @@ def test_structured_mode() -> None:
     assert data_of(received, ReplyComposed) == ReplyComposed(tenant=tenant, conversation=conversation)
 
 
+ENVELOPE = rb'{"specversion": "1.0", "id": "1", "source": "s", %s}'
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -90,6 +93,10 @@ def test_structured_mode() -> None:
         ({"content-type": "application/cloudevents+json"}, '"متن"'.encode()),
         ({"ce-id": "1", "ce-source": "s", "ce-type": "t", "ce-specversion": "0.3"}, b""),
         ({"ce-id": "", "ce-source": "s", "ce-type": "t", "ce-specversion": "1.0"}, b""),
+        ({"content-type": "application/cloudevents+json"}, ENVELOPE % rb'"type": ["t"]'),
+        ({"content-type": "application/cloudevents+json"}, ENVELOPE % rb'"type": "t\u0000"'),
+        ({"content-type": "application/cloudevents+json"}, ENVELOPE % rb'"type": "t", "subject": "\ud800"'),
+        ({"content-type": "application/cloudevents+json"}, ENVELOPE % rb'"type": "t", "tenantid": {"a": 1}'),
     ],
 )
 def test_not_an_event(headers: dict[str, str], body: bytes) -> None:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.console_api.callers import InTenant, TheConsole
-from functions.console_api.fields import Name, SaidText
+from functions.console_api.fields import Name, SaidText, Switch
 from functions.console_api.pages import CursorText, Limit, Page, RowId, page_of, read_cursor
 from functions.console_api.roles import PREFIX
 from shared.automation.schedule import next_due
@@ -52,7 +52,7 @@ class AutomationIn(BaseModel):
     schedule: Schedule
     timezone: Zone = "Asia/Tehran"
     action: Note
-    enabled: bool = True
+    enabled: Switch = True
 
 
 class AutomationChanges(BaseModel):
@@ -62,7 +62,7 @@ class AutomationChanges(BaseModel):
     schedule: Schedule | None = None
     timezone: Zone | None = None
     action: Note | None = None
-    enabled: bool | None = None
+    enabled: Switch | None = None
 
 
 @router.get("", summary="List rules")

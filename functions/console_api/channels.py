@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from functions.console_api import channel_secrets
 from functions.console_api.callers import InTenant, TheConsole
 from functions.console_api.channel_secrets import GeneratedSecrets, GivenSecrets
-from functions.console_api.fields import Name
+from functions.console_api.fields import Name, Switch
 from functions.console_api.pages import CursorText, Limit, Page, RowId, page_of, read_cursor
 from functions.console_api.roles import PREFIX
 from shared.store import channel_setup
@@ -69,7 +69,7 @@ class ChannelChanges(BaseModel):
     """What to change. Former secrets are accepted for five minutes more, so that a provider can switch over."""
 
     name: Name | None = None
-    enabled: bool | None = None
+    enabled: Switch | None = None
     brand_id: UUID | None = None
     settings: ChannelSettings = ChannelSettings()
     secrets: GivenSecrets = GivenSecrets()

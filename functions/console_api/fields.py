@@ -36,4 +36,6 @@ Secret = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1024, pattern=r"^[\x21-\x7e]+$"),
     Field(json_schema_extra={"format": "password", "writeOnly": True}),
 ]
+Switch = Annotated[bool, Field(strict=True)]
+"""True or false: a 0, or a word that means no, is neither."""
 ProviderId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9_-]{1,100}$")]

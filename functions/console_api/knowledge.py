@@ -1,12 +1,14 @@
 """Knowledge: the documents that the bot may answer from, and a search in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from events import KnowledgeUploaded
 from functions.console_api.bodies import allow
@@ -18,39 +20,35 @@ from functions.console_api.roles import PREFIX
 from functions.console_api.uploads import UploadForm
 from shared import failpoints
 from shared.edge import Correlation
-from shared.errors import XinError
+from shared.errors import TooLarge, XinError
+from shared.knowledge.documents import FILE_BYTES, FILE_MB, KINDS, REASONS
 from shared.knowledge.objects import knowledge_key
+from shared.problems import Refused
 from shared.store import brands, knowledge
 from shared.store.knowledge import Asset, Upload
 from shared.store.tenancy import Db
 
 router = APIRouter(prefix=f"{PREFIX}/knowledge", tags=["knowledge"])
 
-FILE_BYTES = 25 * 1024 * 1024
 FORM_BYTES = FILE_BYTES + 256 * 1024
 
-FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary", "description": "Markdown, text or HTML; 25 MB."},
-                        "title": {"type": "string", "description": "What sources are shown as."},
-                        "brand_ids": {
-                            "type": "array",
-                            "items": {"type": "string"},
-                            "description": "Brands that may answer from it; none means all.",
-                        },
-                    },
-                }
-            }
-        },
-    }
-}
+
+def _form(**others: Any) -> dict[str, Any]:
+    """What OpenAPI is told of an upload: the file, and *others* beside it."""
+    file = {"type": "string", "format": "binary", "description": f"{KINDS}; {FILE_MB} MB."}
+    schema = {"type": "object", "required": ["file"], "properties": {"file": file, **others}}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+NEW_DOCUMENT = _form(
+    title={"type": "string", "description": "What sources are shown as."},
+    brand_ids={
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Brands that may answer from it; none means all.",
+    },
+)
+NEW_VERSION = _form()
 
 
 class Progress(BaseModel):
@@ -86,6 +84,11 @@ class Uploaded(BaseModel):
     id: UUID
     duplicate: bool
     """The same bytes were there already; nothing was added."""
+
+
+KNOWN: dict[int | str, dict[str, Any]] = {
+    200: {"model": Uploaded, "description": "The same bytes were there already: the id of their document"}
+}
 
 
 class DocumentChanges(BaseModel):
@@ -138,7 +141,7 @@ async def list_knowledge(
     return page_of([_show(row) for row in rows], limit)
 
 
-@router.post("", status_code=202, summary="Upload a document", openapi_extra=FORM)
+@router.post("", status_code=202, summary="Upload a document", responses=KNOWN, openapi_extra=NEW_DOCUMENT)
 async def create_knowledge(
     request: Request, response: Response, console: TheConsole, member: InTenant, correlation: Correlation
 ) -> Uploaded:
@@ -184,7 +187,7 @@ async def get_knowledge(console: TheConsole, member: InTenant, asset: RowId) -> 
         return _show(await knowledge.get(db, asset))
 
 
-@router.put("/{id}", status_code=202, summary="Upload a new version", openapi_extra=FORM)
+@router.put("/{id}", status_code=202, summary="Upload a new version", responses=KNOWN, openapi_extra=NEW_VERSION)
 async def replace_knowledge(
     request: Request,
     response: Response,
@@ -242,16 +245,33 @@ async def delete_knowledge(console: TheConsole, member: InTenant, asset: RowId, 
 async def _open(request: Request) -> UploadForm:
     allow(request, FORM_BYTES)
     form = UploadForm(request)
-    await form.open()
+    with _size_told():
+        await form.open()
     return form
+
+
+@contextmanager
+def _size_told() -> Iterator[None]:
+    """Raises Refused that says how large a file may be, wherever on its way it turned out to be larger."""
+    try:
+        yield
+    except TooLarge:
+        raise Refused(413, REASONS["too_large"]) from None
+    except HTTPException as problem:
+        if problem.status_code != 413:
+            raise
+        raise Refused(413, REASONS["too_large"]) from None
 
 
 async def _store(
     console: Console, member: Member, form: UploadForm, asset: UUID, version: int, correlation: str
 ) -> Upload:
-    """Streams the file into the object store. Raises TooLarge, ObjectsAway, Refused."""
+    """Streams the file into the object store. Raises ObjectsAway, Refused."""
     key = knowledge_key(member.tenant, asset, version)
-    stored = await console.objects.put_stream(key, form.chunks(), limit=FILE_BYTES)
+    async with console.store.tenant(member.tenant) as db:
+        await knowledge.expect(db, asset, version)
+    with _size_told():
+        stored = await console.objects.put_stream(key, form.chunks(), limit=FILE_BYTES)
     await failpoints.reached("console-api.object_stored")
     return Upload(
         key=key,
@@ -264,7 +284,7 @@ async def _store(
 
 
 async def _drop(console: Console, key: str) -> None:
-    """Removes a file that nothing points to. If even that fails it stays, unseen, under a key of its own."""
+    """Removes a file that nothing points to. If even that fails, what was expected is removed within the hour."""
     try:
         await console.objects.delete(key)
     except XinError:

@@ -1,5 +1,6 @@
 """Policies: by which rules a brand's bot answers."""
 
+import json
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,8 +19,8 @@ router = APIRouter(prefix=f"{PREFIX}/policies", tags=["policies"])
 
 
 def _strict(body: Any) -> Any:
-    """A misspelt field is an error when a person writes it."""
-    return Policy.model_validate(body, extra="forbid")
+    """A misspelt field is an error when a person writes it, and so is a value that only resembles the right one."""
+    return Policy.model_validate_json(json.dumps(body), strict=True, extra="forbid")
 
 
 Body = Annotated[Policy, BeforeValidator(_strict)]

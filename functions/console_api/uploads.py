@@ -86,8 +86,8 @@ class UploadForm:
 
 async def _events(request: Request, boundary: bytes) -> AsyncIterator[_Event]:
     waiting: list[_Event] = []
-    parser, is_whole = _parser(boundary, waiting)
     try:
+        parser, is_whole = _parser(boundary, waiting)
         async for piece in request.stream():
             parser.write(piece)
             for event in waiting:

@@ -1,11 +1,12 @@
 """What the bot has done, day by day."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from functions.console_api.callers import InTenant, TheConsole
 from functions.console_api.pages import CursorText, Limit, Page, cursor_of, read_number
@@ -13,7 +14,15 @@ from functions.console_api.roles import PREFIX
 from shared.store import usage
 from shared.store.usage import UsageDay
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
 router = APIRouter(prefix=f"{PREFIX}/usage", tags=["usage"])
+
+
+def _day(text: str) -> str:
+    if not DAY.fullmatch(text):
+        raise ValueError("is no day such as 2026-03-21")
+    return text
 
 
 def _zone(name: str) -> str:
@@ -24,11 +33,15 @@ def _zone(name: str) -> str:
     return name
 
 
+Day = Annotated[date, BeforeValidator(_day)]
+"""Not a number of seconds, which pydantic would take too."""
+
+
 @router.get("", summary="Turns and tokens a day")
 async def list_usage(
     console: TheConsole,
     member: InTenant,
-    until: Annotated[date | None, Query(description="The newest day; today by default.")] = None,
+    until: Annotated[Day | None, Query(description="The newest day; today by default.")] = None,
     timezone: Annotated[str, AfterValidator(_zone), Query(max_length=64)] = "Asia/Tehran",
     limit: Limit = 31,
     cursor: CursorText = None,

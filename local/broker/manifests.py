@@ -27,7 +27,10 @@ def _duration(value: Any) -> timedelta:
     if not isinstance(value, str) or not (match := _DURATION.match(value)):
         raise ValueError("not an ISO 8601 duration such as PT1S")
     days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise ValueError("longer than a duration can be") from None
 
 
 def _schedule(value: str) -> str:

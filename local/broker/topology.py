@@ -151,7 +151,7 @@ def _manifests(path: Path) -> Iterator[Manifest]:
     for document in _documents(path):
         if not isinstance(document, dict):
             raise BadManifest(f"{path}: not a Kubernetes object")
-        kind, group = document.get("kind"), str(document.get("apiVersion"))
+        kind, group = str(document.get("kind")), str(document.get("apiVersion"))
         if (kind, group) == ("Service", "v1"):
             continue
         if kind in KINDS:
@@ -163,7 +163,7 @@ def _manifests(path: Path) -> Iterator[Manifest]:
 def _documents(path: Path) -> list[Any]:
     try:
         return [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document is not None]
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # a date that is none, letters that aren't UTF-8
         raise BadManifest(f"{path}: {problem}") from None
 
 

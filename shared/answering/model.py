@@ -203,6 +203,7 @@ class _Call:
             TypeError,
             AttributeError,
             LookupError,
+            RecursionError,
         ) as problem:  # nothing of it was validated
             raise ModelFailed("broken_stream", self._called()) from problem
         if not self._finished:

@@ -80,13 +80,13 @@ def items(holder: Json, name: str) -> list[Any]:
 
 
 def identifier(holder: Json, *names: str) -> str | None:
-    """The first of *names* that holds an id; numbers become text."""
+    """The first of *names* that holds an id; numbers become text, and what is too long for an index its digest."""
     for name in names:
         match holder.get(name):
             case bool() | None | "":
                 continue
             case int() | str() as value:
-                return str(value)
+                return key(str(value))
     return None
 
 

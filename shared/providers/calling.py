@@ -24,6 +24,7 @@ class Limits:
 
 
 LIMITS = Limits()
+MOST_WAIT_SECONDS = 86_400.0
 ANSWER_BYTES = 1024 * 1024
 """No provider's answer to a send has a thousandth of it."""
 
@@ -149,9 +150,13 @@ def _seconds(header: str | None) -> float | None:
 
 def wait_seconds(value: Any) -> float | None:
     """A provider's wish to wait, if it is one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
+    return min(seconds, MOST_WAIT_SECONDS) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def scrubbed(sentence: str, secret: str) -> str:

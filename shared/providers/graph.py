@@ -48,7 +48,7 @@ def handshake(query: Mapping[str, str], verify_token: str) -> str:
 def entries(body: bytes, kind: str) -> list[object]:
     """The entries of a webhook about *kind*. Raises Unreadable where the body is no such webhook."""
     envelope = bodies.read_object(body)
-    if envelope.get("object") != kind or not isinstance(envelope.get("entry"), list):
+    if envelope.get("object") != kind or not isinstance(envelope.get("entry"), list) or not envelope["entry"]:
         raise Unreadable(f"not a webhook of {kind}")
     return list(envelope["entry"])
 

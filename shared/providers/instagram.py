@@ -52,6 +52,8 @@ def _messaging(item: Json, account: str | None) -> Item:
         return _message(item, message, account)
     if item.get("postback") is not None:
         postback = inner(item, "postback")
+        if "mid" not in postback:  # an ice breaker's may have none
+            postback = {**postback, "mid": bodies.fingerprint(item)}
         return _incoming(item, account, "postback", postback, "button", words(postback, "title", "payload"))
     if item.get("message_edit") is not None:
         edit = inner(item, "message_edit")

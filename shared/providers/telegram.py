@@ -56,7 +56,7 @@ def parse(body: bytes) -> Batch:
     number = update.get("update_id")
     if not isinstance(number, int) or isinstance(number, bool):
         raise Unreadable("no update_id")
-    event_key = str(number)
+    event_key = bodies.key(str(number))
     try:
         item = _read(event_key, update)
     except Unreadable as problem:
@@ -138,7 +138,7 @@ def _chat(thing: Json) -> Json:
 
 
 def _message(said: _Said) -> Item:
-    if any(name in said.thing for name in _SERVICE):
+    if any(said.thing.get(name) not in (None, False) for name in _SERVICE):
         return said.event("service")
     return said.incoming(*_content(said.thing))
 

@@ -37,7 +37,10 @@ def parse(body: bytes) -> Batch:
 
 
 def _entry(entry: Json) -> Iterator[Item]:
-    return each_of(items(entry, "changes"), _change)
+    if changes := items(entry, "changes"):
+        yield from each_of(changes, _change)
+    else:
+        yield ProviderEvent(key=bodies.key("unknown", bodies.fingerprint(entry)), kind="unknown", payload=entry)
 
 
 def _change(change: Json) -> Iterator[Item]:
@@ -71,6 +74,10 @@ class _People:
                 return contact
         return {}
 
+    def only(self) -> str | None:
+        """Who it must be where a message names nobody and one person is spoken of."""
+        return identifier(self._contacts[0], "user_id", "wa_id") if len(self._contacts) == 1 else None
+
     def stable_id(self, phone: str | None, user_id: str | None) -> str | None:
         """The BSUID where there is one: phones are hidden and change."""
         return user_id or identifier(self.of(phone, user_id), "user_id") or phone
@@ -79,13 +86,13 @@ class _People:
 def _message(message: Json, people: _People, account: str | None) -> Item:
     wamid, kind, at = required(message, "id"), words(message, "type"), moment(message.get("timestamp"))
     phone, user_id = identifier(message, "from"), identifier(message, "from_user_id")
-    sender = people.stable_id(phone, user_id)
-    if sender is None:
-        raise Unreadable("no sender")
+    sender = people.stable_id(phone, user_id) or people.only()
     if message.get("group_id") is not None:
         return ProviderEvent(key=bodies.key("group", wamid), kind="group", payload=message, at=at, account=account)
     if kind in _CHANGES:
         return _event(_CHANGES[kind], wamid, message, sender, account)
+    if sender is None:
+        raise Unreadable("no sender")
     ours, text = _content(kind, message)
     profile = inner(people.of(phone, user_id), "profile")
     return Incoming(
@@ -148,7 +155,7 @@ def _interactive(content: Json) -> tuple[str, str]:
             return "unsupported", ""
 
 
-def _event(kind: str, wamid: str, message: Json, sender: str, account: str | None) -> ProviderEvent:
+def _event(kind: str, wamid: str, message: Json, sender: str | None, account: str | None) -> ProviderEvent:
     """A customer changing something: a reaction, an edit, an unsent message, a new phone number."""
     content = inner(message, words(message, "type"))
     match kind:

@@ -71,5 +71,5 @@ class Tokens:
                 issued_at=int(payload["iat"]),
                 expires_at=int(payload["exp"]),
             )
-        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as problem:
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError, AttributeError) as problem:
             raise Forged("the token is not valid") from problem

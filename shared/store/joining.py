@@ -177,14 +177,13 @@ async def _apply(db: Db, channel: UUID, told: Told) -> list[Changed]:
         await channels.mark_unreachable(db, told.conversation)
     elif told.verdict == "channel refused":
         await channels.block(db, channel, seconds=BROKEN_CHANNEL_SECONDS, reason=told.reason or "the provider refused")
-    if told.kind == "read":
-        return [
-            Changed(part, told.conversation, message, "read")
-            for part, message in await parts.read_through(db, told.part)
-        ]
+    changed = []
     if told.state and await parts.advance(db, told.part, told.state, reason=told.reason):
-        return [Changed(told.part, told.conversation, told.message, told.state)]
-    return []
+        changed.append(Changed(told.part, told.conversation, told.message, told.state))
+    if told.kind == "read":
+        read = await parts.read_before(db, told.part)
+        changed += [Changed(part, told.conversation, message, "read") for part, message in read]
+    return changed
 
 
 async def open_echoes(db: Db, channel: UUID) -> list[Echo]:

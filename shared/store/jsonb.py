@@ -1,6 +1,7 @@
 """How values become jsonb: models by their fields, ids and moments as text, Persian as itself."""
 
 import json
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,17 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""As JSON writes it. Behind an odd number of backslashes those six characters are text that somebody typed."""
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def dumps(value: Any) -> str:
-    """JSON text. U+0000, which jsonb refuses, is dropped."""
-    return json.dumps(value, ensure_ascii=False, default=_plain).replace("\\u0000", "")
+    """JSON text without what jsonb refuses: U+0000 is dropped, half of a surrogate pair becomes U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    if "\\u0000" in text:
+        text = _NUL.sub(r"\1", text)
+    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def jsonb(value: Any) -> Jsonb:

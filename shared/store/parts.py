@@ -112,11 +112,11 @@ ADVANCE = f"""
     RETURNING id
 """  # noqa: S608
 
-READ_THROUGH = """
+READ_BEFORE = """
     UPDATE outbound_parts p SET state = 'read', updated_at = clock_timestamp()
       FROM outbound_parts last
      WHERE last.id = %(part)s AND p.conversation_id = last.conversation_id
-       AND (p.seq, p.ordinal) <= (last.seq, last.ordinal) AND p.state IN ('accepted', 'sent', 'delivered')
+       AND (p.seq, p.ordinal) < (last.seq, last.ordinal) AND p.state IN ('accepted', 'sent', 'delivered')
     RETURNING p.id, p.message_id
 """
 
@@ -232,9 +232,9 @@ async def advance(db: Db, part: UUID, state: State, *, reason: str | None = None
     return await cursor.fetchone() is not None
 
 
-async def read_through(db: Db, part: UUID) -> list[tuple[UUID, UUID]]:
-    """S13 for a customer who has read up to *part*: what came before it was read too. The parts, and their messages."""
-    return await (await db.execute(READ_THROUGH, {"part": part})).fetchall()
+async def read_before(db: Db, part: UUID) -> list[tuple[UUID, UUID]]:
+    """S13 for what had left before *part*, which the customer has read. The parts, and their messages."""
+    return await (await db.execute(READ_BEFORE, {"part": part})).fetchall()
 
 
 async def _locked(db: Db, claimed: Claim, statement: str, values: dict[str, Any]) -> None:

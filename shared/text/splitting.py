@@ -4,9 +4,13 @@ Only answers over a channel's limit come here: one reply is one message whenever
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 
 from shared.text.sentences import sentences
+
+if TYPE_CHECKING:
+    import regex
 
 Unit = Literal["utf16", "chars", "bytes"]
 
@@ -25,7 +29,7 @@ def split(text: str, limit: int, unit: Unit) -> list[str]:
         raise ValueError("a character may take 4 units")
     if _size(text, unit) <= limit:
         return [text] if text else []
-    return list(_pieces(text.strip(), limit, unit))
+    return list(_pieces(text[_after_gap(text, 0) :].rstrip(), limit, unit))
 
 
 def _pieces(text: str, limit: int, unit: Unit) -> Iterator[str]:
@@ -79,11 +83,15 @@ def _rank(text: str, place: int, ends: set[int]) -> int:
 
 
 def _after_gap(text: str, place: int) -> int:
-    """Past the white space at *place*; a space that carries a combining mark is a letter."""
+    """Past the white space at *place*; a space that a mark or an emoji's skin tone hangs on is a letter."""
+    return int(_gap().match(text, place).end())
+
+
+@cache
+def _gap() -> "regex.Pattern[str]":
     import regex
 
-    gap = regex.compile(r"(?:[\s\x1c-\x1f](?![\p{M}\p{Grapheme_Extend}\u200d]))*").match(text, place)
-    return int(gap.end())
+    return regex.compile(r"(?:[\s\x1c-\x1f](?![\p{GCB=Extend}\p{GCB=SpacingMark}\u200d]))*")
 
 
 def _size(text: str, unit: Unit) -> int:

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Then = Literal["finish", "hang", "cut", "close", "no_finish", "garbage", "length", "filter"]
+Then = Literal["finish", "hang", "cut", "close", "no_finish", "garbage", "nested", "length", "filter"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class FakeModel:
                 return
             case "garbage":
                 await self._raw(writer, b"data: {this is no json\n\n")
+            case "nested":
+                await self._raw(writer, b"data: " + b"[" * 20_000 + b"\n\n")
             case "finish" | "length" | "filter":
                 reason = {"finish": "stop", "length": "length", "filter": "content_filter"}[script.then]
                 await self._event(writer, {}, finish=reason)

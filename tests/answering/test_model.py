@@ -67,7 +67,7 @@ async def test_next_rung(fake: FakeModel, endpoint: ModelEndpoint, name: str) ->
     assert "تعطیل است" in reply.text
 
 
-@pytest.mark.parametrize("then", ["garbage", "no_finish"])
+@pytest.mark.parametrize("then", ["garbage", "nested", "no_finish"])
 async def test_unreadable_stream(fake: FakeModel, endpoint: ModelEndpoint, then: str) -> None:
     """A stream that turns to garbage, or ends without saying that it has finished, is a broken one."""
     fake.scripts = {"big": Script(("فروشگاه جمعه‌ها تعطیل",), then=then), "small": GOOD}  # type: ignore[arg-type]

@@ -36,7 +36,14 @@ def test_when(transition: Transition, handover: dict[str, Any], told_of: dict[st
 
 @pytest.mark.parametrize(
     ("hint", "said", "language"),
-    [(None, ["سلام"], "fa"), (None, ["hello there"], "en"), ("en", [], "en"), (None, [], "fa"), ("en", ["سلام"], "fa"), ("en", ["سلام", "👍"], "en")],
+    [
+        (None, ["سلام"], "fa"),
+        (None, ["hello there"], "en"),
+        ("en", [], "en"),
+        (None, [], "fa"),
+        ("en", ["سلام"], "fa"),
+        ("en", ["سلام", "👍"], "en"),
+    ],
 )
 def test_language(hint: str | None, said: list[str], language: str) -> None:
     """A notice comes in the language the customer wrote last, else in the one their app speaks."""

@@ -38,6 +38,7 @@ def test_every_event_is_consumed(base: Topology) -> None:
     """An event exists only when a function consumes it: each type has one Trigger, each Trigger one type."""
     wanted = {
         "ir.xinbot.message.received.v1": "orchestrate",
+        "ir.xinbot.reply.begun.v1": "deliver",
         "ir.xinbot.reply.composed.v1": "deliver",
         "ir.xinbot.status.received.v1": "deliver",
         "ir.xinbot.knowledge.uploaded.v1": "embed-chunk",
@@ -231,6 +232,7 @@ def test_good(tmp_path: Path) -> None:
         (TRIGGER, "spec.delivery.timeout", GONE, "spec.delivery.timeout"),
         (TRIGGER, "spec.delivery.timeout", "45s", "spec.delivery.timeout"),
         (TRIGGER, "spec.delivery.timeout", "PT0S", "spec.delivery.timeout"),
+        (TRIGGER, "spec.delivery.timeout", f"PT{'9' * 400}S", "spec.delivery.timeout"),
         (TRIGGER, "spec.delivery.backoffDelay", GONE, "spec.delivery.backoffDelay"),
         (TRIGGER, "spec.delivery.backoffDelayy", "PT1S", "spec.delivery.backoffDelayy"),
         (TRIGGER, "spec.delivery.backoff_delay", "PT1S", "spec.delivery.backoff_delay"),
@@ -241,6 +243,7 @@ def test_good(tmp_path: Path) -> None:
         (TRIGGER, "spec.delivery.format", "json", "spec.delivery.format"),
         (TRIGGER, "apiVersion", "eventing.knative.dev/v1beta1", "apiVersion"),
         (TRIGGER, "kind", "Triger", "kind"),
+        (TRIGGER, "kind", {}, "kind"),
         (BROKER, "spec.delivery", {"retry": 3}, "spec.delivery.timeout"),
         (BROKER, "spec.deliveries", {}, "spec.deliveries"),
         (PING, "spec.schedule", "nonsense", "spec.schedule"),
@@ -307,10 +310,11 @@ def test_bad_kustomization(tmp_path: Path, kustomization: dict[str, Any], names:
         load(write(tmp_path, SERVICE, BROKER, kustomization={**head, **kustomization}))
 
 
-def test_not_yaml(tmp_path: Path) -> None:
-    """A file that isn't YAML is named."""
+@pytest.mark.parametrize("content", [b"a: [", b"a: 2026-99-99", b"a: \xff", b"[" * 3000])
+def test_not_yaml(tmp_path: Path, content: bytes) -> None:
+    """A file that isn't YAML, or holds a date that is none, is named."""
     write(tmp_path, SERVICE)
-    (tmp_path / "all.yaml").write_text("a: [")
+    (tmp_path / "all.yaml").write_bytes(content)
 
     with pytest.raises(BadManifest, match=re.escape("all.yaml")):
         load(tmp_path)

@@ -53,6 +53,24 @@ def test_names(description: dict[str, Any]) -> None:
     assert odd == []
 
 
+def test_repeated_upload(description: dict[str, Any]) -> None:
+    """A document that is there already is answered otherwise than a new one: both answers are described."""
+    for path, method in (("/api/v1/knowledge", "post"), ("/api/v1/knowledge/{id}", "put")):
+        answers = description["paths"][path][method]["responses"]
+        shapes = [answers[status]["content"]["application/json"]["schema"]["$ref"] for status in ("200", "202")]
+        assert shapes == ["#/components/schemas/Uploaded"] * 2
+
+
+def test_uploads(description: dict[str, Any]) -> None:
+    """Only a new document takes a title and brands: a new version is described as the file that it is."""
+    for path, method, wanted in (
+        ("/api/v1/knowledge", "post", {"file", "title", "brand_ids"}),
+        ("/api/v1/knowledge/{id}", "put", {"file"}),
+    ):
+        content = description["paths"][path][method]["requestBody"]["content"]
+        assert content["multipart/form-data"]["schema"]["properties"].keys() == wanted
+
+
 def test_security(description: dict[str, Any]) -> None:
     """Everything but signing in asks for the token; every error is a problem."""
     for method, path, operation in operations(description):

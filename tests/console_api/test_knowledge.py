@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from functions.console_api.console import Console
-from functions.console_api.knowledge import FILE_BYTES
+from shared.knowledge.documents import FILE_BYTES, REASONS
 from shared.knowledge.index import open_index
 from shared.knowledge.ingestion import Ingestion
 from shared.settings import Settings
@@ -161,7 +161,7 @@ async def pieces(size: int) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("announced", [True, False])
 async def test_too_large(shop: Shop, console: Console, announced: bool) -> None:
-    """A file over the limit is refused, announced or not, and nothing of it stays."""
+    """A file over the limit is refused, announced or not, with how large it may be, and nothing of it stays."""
     form = {"content-type": "multipart/form-data; boundary=x"}
     if announced:
         form["content-length"] = str(FILE_BYTES * 2)
@@ -171,6 +171,8 @@ async def test_too_large(shop: Shop, console: Console, announced: bool) -> None:
 
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"] == REASONS["too_large"]
+    assert "20 MB" in REASONS["too_large"]
     assert await stored(console, shop, "") == before
 
 
@@ -187,6 +189,7 @@ async def test_odd_forms(shop: Shop, console: Console) -> None:
         (b"not a form at all", multipart, 422),
         (field * 30 + file + b"--x--\r\n", multipart, 422),
         (b'{"file": "hello"}', {"content-type": "application/json"}, 415),
+        (b"", {"content-type": "multipart/form-data; boundary=" + "x" * 300}, 422),
     ]:
         answer = await shop.operator.post("/knowledge", content=content, headers=headers)
         assert answer.status_code == status, content[:80]

@@ -212,3 +212,5 @@ async def test_usage(shop: Shop, answered: str, owner_url: str) -> None:
     assert "2026-03-21" in days
     assert days == sorted(set(days), reverse=True)
     assert (await shop.viewer.get("/usage", params={"timezone": "Mars"})).status_code == 422
+    for until in ("0", "1790000000", "2026-03-21T00:00", "tomorrow", "2026-13-01"):
+        assert (await shop.viewer.get("/usage", params={"until": until})).status_code == 422

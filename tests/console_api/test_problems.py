@@ -56,6 +56,18 @@ async def test_invalid(shop: Shop) -> None:
     assert "hunter2" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "field"), [("/users", "disabled"), ("/channels", "enabled"), ("/automations", "enabled")]
+)
+@pytest.mark.parametrize("value", [0, 0.0, "no", "true"])
+async def test_switches(shop: Shop, path: str, field: str, value: object) -> None:
+    """What is no boolean to JSON, and to our description, is none to us: nobody is let in again by a `0.0`."""
+    answer = await shop.owner.patch(f"{path}/00000000-0000-4000-8000-000000000000", json={field: value})
+
+    assert_problem(answer, 422)
+    assert [problem["field"] for problem in answer.json()["errors"]] == [field]
+
+
 async def test_much_invalid(shop: Shop) -> None:
     """However much is wrong and however long its names are, the answer stays small and names the first."""
     unknown = {f"{'نام' * 40}-{number}": number for number in range(50)}

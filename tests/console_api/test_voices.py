@@ -80,9 +80,12 @@ async def test_remove_a_draft(shop: Shop) -> None:
         ("personas", {"nmae": "سپیده"}, "body.nmae"),
         ("personas", {"name": ""}, "body.name"),
         ("personas", {"language": "de"}, "body.language"),
+        ("personas", {"greeting": {"fa": ["سلام"]}}, "body.greeting.fa"),
         ("policies", {"quiet_ms": -1}, "body.quiet_ms"),
         ("policies", {"hours": {"time_zone": "Atlantis"}}, "body.hours.time_zone"),
         ("policies", {"answer": {"max_chars": 1}}, "body.answer.max_chars"),
+        ("policies", {"answer": {"require_sources": 0}}, "body.answer.require_sources"),
+        ("policies", {"quiet_ms": "100"}, "body.quiet_ms"),
     ],
 )
 async def test_bodies(shop: Shop, collection: str, body: dict[str, Any], field: str) -> None:

@@ -45,6 +45,44 @@ def test_button_says_what_was_tapped():
     assert parse("telegram", sample("telegram/button_press")).messages[0].text == data
 
 
+def test_nobody_named_and_one_spoken_of():
+    """
+    A WhatsApp message that names no sender is of the one contact who comes with it; a system message needs none.
+    """
+    webhook = loaded("whatsapp/text")
+    value = webhook["entry"][0]["changes"][0]["value"]
+    for name in ("from", "from_user_id"):
+        value["messages"][0].pop(name, None)
+    assert parse("whatsapp", webhook).messages[0].sender == value["contacts"][0]["user_id"]
+
+    value["contacts"] = []
+    value["messages"][0] |= {"type": "system", "system": {"body": "changed", "type": "user_changed_number"}}
+    assert [event.kind for event in parse("whatsapp", webhook).events] == ["system"]
+
+
+def test_ice_breaker_without_mid():
+    """
+    A tap on Instagram's ice breaker may come without an id: it is read all the same, and the same each time.
+    """
+    webhook = loaded("instagram/ice_breaker")
+    del webhook["entry"][0]["messaging"][0]["postback"]["mid"]
+
+    first, again = (parse("instagram", webhook).messages[0] for _ in range(2))
+
+    assert first.text == "ساعات کاری؟"
+    assert first.key == again.key
+
+
+def test_false_is_no_service_message():
+    """
+    Telegram's clients write what did not happen as false.
+    """
+    update = loaded("telegram/text")
+    update["message"]["group_chat_created"] = False
+
+    assert parse("telegram", update).messages
+
+
 def test_accounts_in_one_body():
     """
     A body that speaks of two accounts has none of its own, and each message says whose it is.

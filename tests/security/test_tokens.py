@@ -88,6 +88,7 @@ def unsigned() -> str:
         signed(payload(iss="somebody")),
         signed(payload(sub="not an id")),
         signed(payload(purpose=None)),
+        signed(payload(tenant=7)),
         signed({name: value for name, value in payload().items() if name != "exp"}),
         signed({name: value for name, value in payload().items() if name != "sv"}),
         signed(payload())[:-2],

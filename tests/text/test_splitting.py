@@ -148,6 +148,14 @@ def test_space_with_a_mark():
     A space that carries a mark is a letter, and not lost at a cut.
     """
     assert without_space("".join(split("aaaa \u0301bbbb", 5, "chars"))) == "aaaa\u0301bbbb"
+    assert split("  \u064dسلام سلام", 7, "chars") == [" \u064dسلام", "سلام"]
+
+
+def test_space_with_a_skin_tone():
+    """
+    A skin tone behind a space makes one grapheme with it, which is not cut.
+    """
+    assert split("aaaaa \U0001f3fdR", 5, "utf16") == ["aaaaa", " \U0001f3fdR"]
 
 
 def test_too_small_a_limit():

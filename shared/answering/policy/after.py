@@ -28,9 +28,12 @@ _GROUPING = re.compile(r"(?<=\d)[,٬،.'](?=\d{3}(?!\d))")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\d{1,2}[.)\-])\s+", re.MULTILINE)
 _SECRET = re.compile(
     r"\b(?:sk|pk|rk)[-_][A-Za-z0-9_\-]{16,200}|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]{0,30}KEY|\bEAA[A-Za-z0-9]{40,400}"
-    r"|\b\d{6,12}:[A-Za-z0-9_\-]{30,80}|\beyJ[A-Za-z0-9_\-]{10,400}\.eyJ|\bgh[pousr]_[A-Za-z0-9]{30,80}"
+    r"|\b\d{6,12}:[A-Za-z0-9_\-]{30,80}|\beyJ[A-Za-z0-9_\-]{10,400}\.eyJ|\bgh[pousr]_[A-Za-z0-9]{30,80}",
+    re.ASCII,
 )
-"""Keys of models, clouds, bots and sessions, by the marks their makers gave them. Every repetition is bounded."""
+"""Keys of models, clouds, bots and sessions, by the marks their makers gave them. Every repetition is bounded.
+
+A Persian letter before one is a border too: «کلیدsk-…»."""
 
 _FENCE = re.compile(r"<<\s*(?:end\s+)?data-[0-9a-f]{6}")
 """How the prompt parts data from rules."""
