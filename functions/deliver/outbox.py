@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Self
 from uuid import UUID
 
+import psycopg
+
 from functions.deliver.senders import RECONCILE_SECONDS, Senders, Way
 from shared import failpoints, telemetry
 from shared.answering.policy.rules import Handover
-from shared.errors import XinError
+from shared.errors import Retryable, XinError
 from shared.live import Live
 from shared.providers.catalogue import PROVIDERS
 from shared.providers.outgoing import Ambiguous, ChannelRefused, Later, Refused, Sent
@@ -21,7 +23,7 @@ from shared.settings import Settings
 from shared.store import channels, conversations, joining, parts
 from shared.store.joining import BROKEN_CHANNEL_SECONDS, Changed, SaidOutside
 from shared.store.parts import Claim, Wait
-from shared.store.tenancy import Db, Store
+from shared.store.tenancy import DatabaseAway, Db, Store
 
 CLAIM_SECONDS = 5
 """From the claim to the first byte; later than that the claim goes back unsent."""
@@ -29,6 +31,9 @@ CALL_SECONDS = 15
 BACKOFF_SECONDS = (2, 5, 15, 60, 300)
 CLAIMING_SECONDS = 12
 """For so long a handler claims part after part: its last call must end before its own time does."""
+RECORDING_SECONDS = 20
+"""Since the claim. The slot lapses after 30 s, and the last try may wait some seconds for a connection."""
+RECORD_AGAIN_SECONDS = 0.3
 CLOSE_SECONDS = 3
 FRESH_SECONDS = 1.0
 """A channel opened so lately was opened with the newest token."""
@@ -114,11 +119,7 @@ class Outbox:
             await failpoints.reached("deliver.claimed")
             outcome = await self._call(tenant, claimed, claimed_at)
             await failpoints.reached("deliver.answered")
-            async with self.store.tenant(tenant) as db:
-                state = await self._record(claimed, outcome, db)
-                following: Claim | Wait | None = Wait(0)
-                if more:
-                    following = await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
+            state, following = await self._settle(tenant, claimed, outcome, claimed_at, more=more)
             await failpoints.reached("deliver.recorded")
             telemetry.PARTS.labels(claimed.kind, state).inc()
             told = {"state": state, "attempt": claimed.attempts, "reason": getattr(outcome, "reason", None)}
@@ -126,9 +127,27 @@ class Outbox:
         self._show(tenant, claimed.conversation, claimed.message, state)
         return following
 
+    async def _settle(
+        self, tenant: UUID, claimed: Claim, outcome: Outcome, claimed_at: float, *, more: bool
+    ) -> tuple[parts.State, Claim | Wait | None]:
+        """Records the outcome and claims what follows. Again while the slot lasts: nobody else knows what was said."""
+        while True:
+            try:
+                async with self.store.tenant(tenant) as db:
+                    state = await self._record(claimed, outcome, db)
+                    if not more:
+                        return state, Wait(0)
+                    return state, await parts.claim(db, claimed.conversation, reconcile_seconds=RECONCILE_SECONDS)
+            except (DatabaseAway, psycopg.OperationalError):
+                if time.monotonic() - claimed_at > RECORDING_SECONDS:
+                    raise
+                await asyncio.sleep(RECORD_AGAIN_SECONDS)
+
     async def _call(self, tenant: UUID, claimed: Claim, claimed_at: float) -> Outcome:
         try:
             way = await self.senders.of(tenant, claimed.channel)
+        except Retryable as problem:  # our database for a moment: no fault of the channel's
+            return Later(f"the channel can't be opened now: {problem}")
         except XinError as problem:
             return Later(
                 f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS

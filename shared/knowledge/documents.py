@@ -12,24 +12,35 @@ from typing import Any
 
 from shared.errors import Permanent, Retryable
 
-FILE_BYTES = 20 * 1024 * 1024
+FILE_MB = 20
+FILE_BYTES = FILE_MB * 1024 * 1024
+"""The one limit: an upload is refused by it, and a file that came another way isn't read."""
 OUTPUT_BYTES = 32 * 1024 * 1024
-WALL_SECONDS = 12
+WALL_SECONDS = 16
+PDF_PAGES = 500
+
+KINDS = "PDF, Word (.docx), Markdown, plain text or HTML"
 
 REASONS = {
     "empty": "The file has no text in it.",
-    "binary": "The file is not text. Upload Markdown, plain text or HTML.",
-    "pdf": "PDF is not read yet. Save the text as Markdown, plain text or HTML.",
-    "office": "Word, Excel and other office files are not read yet. Save the text as Markdown, plain text or HTML.",
+    "binary": f"The file is not text. Upload {KINDS}.",
+    "scanned": "The PDF has no text: its pages are scanned pictures. Upload the text itself.",
+    "letters": "The PDF does not tell which letters its fonts draw. Upload the text as Word (.docx) or Markdown.",
+    "pages": f"The PDF has more than {PDF_PAGES} pages. Split it.",
+    "office": "Of office files only Word's .docx is read. Save it as .docx or PDF.",
+    "macros": "Word files with macros are not read. Save it as .docx.",
     "encrypted": "The file is protected by a password. Upload it without one.",
     "archive": "The file is an archive. Upload the files in it one by one.",
     "image": "The file is a picture. Upload its text.",
     "media": "The file is sound or video. Upload its text.",
-    "kind": "Files of this kind are not read. Upload Markdown, plain text or HTML.",
+    "kind": f"Files of this kind are not read. Upload {KINDS}.",
+    "pdf_name": "The file is a PDF but its name says otherwise. Rename it to end in .pdf.",
+    "docx_name": "The file is a Word document but its name says otherwise. Rename it to end in .docx.",
     "html_name": "The file is HTML but its name says otherwise. Rename it to end in .html.",
+    "other_name": "The file is not what its name's ending says. Export it again, or give it its right ending.",
     "charset": "The letters can't be told: save the file as UTF-8.",
-    "damaged": "The file is damaged: part of it is not readable text.",
-    "too_large": f"The file is larger than {FILE_BYTES // 1024 // 1024} MB. Split it.",
+    "damaged": "The file is damaged: part of it can't be read.",
+    "too_large": f"The file is larger than {FILE_MB} MB. Split it.",
     "too_much": "The file is too large or too complicated to be read. Split it.",
     "lost": "The uploaded file is no longer in the object store. Upload it again.",
     "too_slow": "Reading the file took too long. Split it.",
@@ -51,7 +62,10 @@ class ReaderLost(Retryable):
 
 @dataclass(frozen=True)
 class Section:
-    """Text under one heading. *place* is the path of headings, outermost first; empty before the first."""
+    """Text in one place: under one heading, or on one page.
+
+    *place* is the path of headings, outermost first, empty before the first; or a page's name, «ص۳» or "p3".
+    """
 
     place: tuple[str, ...]
     text: str

@@ -1,4 +1,4 @@
-"""What a file is and what it says: detection, letters, and the way from Markdown, HTML and plain text to sections.
+"""What a file is and what it says: detection, letters, and the way from each kind of file to sections.
 
 Runs inside the limited process of `reading`; nothing else should call it on an upload.
 """
@@ -7,13 +7,13 @@ import codecs
 import re
 import unicodedata
 import zipfile
+import zlib
 from pathlib import Path
 
 from shared.knowledge.documents import FILE_BYTES, Document, DocumentRejected, Section
 from shared.text.persian import clean
 
 _MAGIC = (
-    (b"%PDF-", "pdf"),
     (b"\x89PNG\r\n\x1a\n", "image"),
     (b"\xff\xd8\xff", "image"),
     (b"GIF8", "image"),
@@ -35,10 +35,14 @@ _MAGIC = (
     (b"MZ\x90", "binary"),
     (b"SQLite format 3\x00", "binary"),
 )
+_PDF = b"%PDF-"
+_PDF_WITHIN = 1024
+"""Readers find a PDF's mark behind this much of anything else (PDF 32000-1, implementation note 13)."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MARKDOWN = {".md", ".markdown", ".mdown", ".mkd"}
 _HTML = {".html", ".htm", ".xhtml"}
 _TEXT = {".txt", ".text", ".log", ".csv", ".tsv", ".rst", ".adoc", ".srt", ""}
+_OFFICE = {".doc", ".docm", ".dotx", ".odt", ".ods", ".odp", ".pages", ".ppt", ".pptx", ".rtf", ".xls", ".xlsx"}
 _STARTS_LIKE_HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
 )
@@ -52,15 +56,40 @@ def read(path: Path, name: str) -> Document:
     data = path.read_bytes()
     if not data.strip(b"\x00 \t\r\n"):
         raise DocumentRejected("empty")
-    _refuse_foreign(data, path)
-    kind = Path(name.strip().lower()).suffix
-    if kind not in _MARKDOWN | _HTML | _TEXT:
-        raise DocumentRejected("kind")
-    text = clean(decode(data, is_html=kind in _HTML))
-    document = _parse(text, kind)
+    ending = Path(name.strip().lower()).suffix
+    document = _parsed(data, ending, _kind_of(data, path, ending))
     if not any(c.isalnum() for s in document.sections for c in s.text):
         raise DocumentRejected("empty")
     return document
+
+
+def _parsed(data: bytes, ending: str, kind: str) -> Document:
+    """What the bytes are decides; an ending that says something else is an error to be told, none is none."""
+    if kind != "text":
+        if ending not in (f".{kind}", ""):
+            raise DocumentRejected(f"{kind}_name")
+        return _parse_packed(data, kind)
+    if ending in (".pdf", ".docx"):
+        raise DocumentRejected("other_name")
+    if ending in _OFFICE:
+        raise DocumentRejected("office")
+    if ending not in _MARKDOWN | _HTML | _TEXT:
+        raise DocumentRejected("kind")
+    return _parse(clean(decode(data, is_html=ending in _HTML)), ending)
+
+
+def _parse_packed(data: bytes, kind: str) -> Document:
+    """Only such a file pays for loading what reads it."""
+    if kind == "pdf":
+        from shared.knowledge.pdf.pages import parse_pdf
+
+        document = parse_pdf(data)
+    else:
+        from shared.knowledge.docx_sections import parse_docx
+
+        document = parse_docx(data)
+    sections = [Section(tuple(clean(p) for p in s.place), clean(s.text)) for s in document.sections]
+    return Document(clean(document.title), sections)
 
 
 def _parse(text: str, kind: str) -> Document:
@@ -77,10 +106,11 @@ def _parse(text: str, kind: str) -> Document:
     return Document("", [Section((), text.strip())])
 
 
-def _refuse_foreign(data: bytes, path: Path) -> None:
-    """Content that is known not to be text, whatever its name says."""
-    if data.startswith(b"%PDF-") and b"/Encrypt" in data:
-        raise DocumentRejected("encrypted")
+def _kind_of(data: bytes, path: Path, ending: str) -> str:
+    """`pdf`, `docx`, or `text` for all that may be text. Raises DocumentRejected for what is known to be neither."""
+    start = data[:_PDF_WITHIN]
+    if start.lstrip(b"\xef\xbb\xbf\x00 \t\r\n").startswith(_PDF) or (ending == ".pdf" and _PDF in start):
+        return "pdf"
     for magic, code in _MAGIC:
         if data.startswith(magic):
             raise DocumentRejected(code)
@@ -88,23 +118,40 @@ def _refuse_foreign(data: bytes, path: Path) -> None:
         protected = "EncryptedPackage".encode("utf-16-le") in data
         raise DocumentRejected("encrypted" if protected else "office")
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        raise DocumentRejected(_what_zip(path))
+        if (kind := _what_zip(path)) != "docx":
+            raise DocumentRejected(kind)
+        return kind
     if data[:4] == b"RIFF":
         raise DocumentRejected("image" if data[8:12] == b"WEBP" else "media")
     if data[4:8] == b"ftyp":
         raise DocumentRejected("media")
+    return "text"
+
+
+_CONTENT_TYPES = "[Content_Types].xml"
+_CONTENT_TYPES_BYTES = 1024 * 1024
+_MAIN_PARTS = (
+    (b"wordprocessingml.document.main+xml", "docx"),
+    (b"ms-word.document.macroEnabled.main+xml", "macros"),
+)
 
 
 def _what_zip(path: Path) -> str:
+    """`docx`, or why it is refused."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+            if any(entry.flag_bits & 1 for entry in entries):
+                return "encrypted"
+            names = {entry.filename: entry for entry in entries}
+            if _CONTENT_TYPES not in names:
+                return "office" if "mimetype" in names else "archive"
+            if names[_CONTENT_TYPES].file_size > _CONTENT_TYPES_BYTES:
+                return "too_much"
+            types = archive.read(_CONTENT_TYPES)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError):
         return "damaged"
-    if any(entry.flag_bits & 1 for entry in entries):
-        return "encrypted"
-    names = {entry.filename for entry in entries}
-    return "office" if names & {"[Content_Types].xml", "mimetype"} else "archive"
+    return next((kind for mark, kind in _MAIN_PARTS if mark in types), "office")
 
 
 _BOMS = (

@@ -18,7 +18,7 @@ from shared.knowledge.chunking import indexed_text, passages
 from shared.knowledge.documents import DocumentRejected, Section, read_document
 from shared.knowledge.embedding import BATCH, Embedder, EmbeddingsAway
 from shared.knowledge.index import Fingerprint, Point, VectorIndex
-from shared.knowledge.objects import Objects, knowledge_prefix
+from shared.knowledge.objects import Objects, knowledge_key, knowledge_prefix
 from shared.store import ingestion_jobs as jobs
 from shared.store import knowledge
 from shared.store.ingestion_jobs import Chunk, IndexMoved, Job, LeaseLost, Leftover
@@ -127,7 +127,10 @@ class Ingestion:
         async with self.store.tenant(tenant) as db:
             found = await jobs.leftovers(db, asset)
         for leftover in found:
-            if not leftover.busy:  # its worker sees at its next step that it is not wanted
+            if leftover.kept:
+                async with self.store.tenant(tenant) as db:
+                    await jobs.removed(db, leftover)
+            elif not leftover.busy:  # its worker sees at its next step that it is not wanted
                 await self._remove(tenant, leftover)
 
     async def _remove(self, tenant: UUID, leftover: Leftover) -> None:
@@ -136,8 +139,8 @@ class Ingestion:
             await self.index.delete(collection, tenant, leftover.asset, leftover.version)
         if leftover.version is None:
             await self.objects.delete_prefix(knowledge_prefix(tenant, leftover.asset))
-        elif leftover.key:
-            await self.objects.delete(leftover.key)
+        else:  # of an upload that nobody kept there is no row that names the key
+            await self.objects.delete(leftover.key or knowledge_key(tenant, leftover.asset, leftover.version))
         await failpoints.reached("embed-chunk.removed")
         async with self.store.tenant(tenant) as db:
             await jobs.removed(db, leftover)

@@ -113,19 +113,24 @@ OPEN = f"""
     SELECT EXISTS (SELECT 1 FROM ingestion_jobs j WHERE j.asset_id = %(asset)s AND {_WANTED}
                       AND (j.status IN ('pending', 'indexing') OR j.dense = 'pending')
                       AND coalesce(j.lease_until, '-infinity') < clock_timestamp())
-        OR EXISTS (SELECT 1 FROM deletions d WHERE d.asset_id = %(asset)s
+        OR EXISTS (SELECT 1 FROM deletions d WHERE d.asset_id = %(asset)s AND d.created_at < clock_timestamp()
                       AND NOT EXISTS (SELECT 1 FROM ingestion_jobs j WHERE j.asset_id = d.asset_id
                                          AND j.version = coalesce(d.version, j.version)
                                          AND j.lease_until > clock_timestamp()))
 """  # noqa: S608
 
-LEFTOVERS = """
-    SELECT d.id, d.asset_id AS asset, d.version,
+# What is expected of an upload under way is not yet one, unless its version has been kept: then the row may go.
+LEFTOVERS = f"""
+    SELECT d.id, d.asset_id AS asset, d.version, k.kept,
            (SELECT object_key FROM ingestion_jobs WHERE asset_id = d.asset_id AND version = d.version) AS key,
            EXISTS (SELECT 1 FROM ingestion_jobs j WHERE j.asset_id = d.asset_id AND j.lease_until > clock_timestamp()
                       AND j.version = coalesce(d.version, j.version)) AS busy
-      FROM deletions d WHERE d.asset_id = %(asset)s ORDER BY d.version NULLS LAST
-"""
+      FROM deletions d
+     CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM ingestion_jobs j
+                                         WHERE j.asset_id = d.asset_id AND j.version = d.version
+                                           AND j.status <> 'failed' AND {_WANTED}) AS kept) k
+     WHERE d.asset_id = %(asset)s AND (k.kept OR d.created_at < clock_timestamp()) ORDER BY d.version NULLS LAST
+"""  # noqa: S608
 
 REMOVE_CHUNKS = "DELETE FROM chunks WHERE asset_id = %(asset)s AND version = %(version)s"
 
@@ -206,13 +211,17 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Leftover:
-    """To be removed: a version, or the whole document where `version` is None. `busy`: a lease still runs on it."""
+    """To be removed: a version, or the whole document where `version` is None. `busy`: a lease still runs on it.
+
+    `kept`: it was only expected, and is a version like any other now.
+    """
 
     id: UUID
     asset: UUID
     version: int | None
     key: str | None
     busy: bool
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -299,18 +308,18 @@ async def is_open(db: Db, asset: UUID) -> bool:
 
 
 async def leftovers(db: Db, asset: UUID) -> list[Leftover]:
-    """What is to be removed of *asset*, whole documents last."""
+    """What is to be removed of *asset*, whole documents last; and what was only expected, and has been kept."""
     cursor = db.cursor(row_factory=class_row(Leftover))
     await cursor.execute(LEFTOVERS, {"asset": asset})
     return await cursor.fetchall()
 
 
 async def removed(db: Db, leftover: Leftover) -> None:
-    """Its file and vectors are gone: its rows follow."""
+    """Its file and vectors are gone: its rows follow. Of what is kept only the leftover itself goes."""
     key = {"id": leftover.id, "asset": leftover.asset, "version": leftover.version}
     if leftover.version is None:
         await db.execute(REMOVE_ASSET, key)  # passages and jobs go with it
-    else:
+    elif not leftover.kept:
         await db.execute(REMOVE_CHUNKS, key)
         await db.execute(REMOVE_JOB, key)
     await db.execute(REMOVED, key)

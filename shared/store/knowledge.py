@@ -58,6 +58,13 @@ DELETE = """
      WHERE id = %(asset)s AND deleted_at IS NULL RETURNING id
 """
 
+# Stands before the file does: whoever is killed in between leaves a row that says what to remove. Its time is to come,
+# so that nobody takes a file away that is still on its way; once the version is kept the row means nothing.
+EXPECT = """
+    INSERT INTO deletions (tenant_id, asset_id, version, created_at)
+    VALUES (current_tenant(), %(asset)s, %(version)s, clock_timestamp() + interval '1 hour')
+"""
+
 LEAVE_TO_REMOVE = "INSERT INTO deletions (tenant_id, asset_id) VALUES (current_tenant(), %(asset)s)"
 
 _ASSET = """
@@ -130,6 +137,11 @@ class StoredPassage:
     title: str
     place: str
     text: str
+
+
+async def expect(db: Db, asset: UUID, version: int) -> None:
+    """A file is about to be put into the object store. Unless `create` or `add_version` keeps it, it is removed."""
+    await db.execute(EXPECT, {"asset": asset, "version": version})
 
 
 async def create(

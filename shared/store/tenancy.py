@@ -17,6 +17,13 @@ Db = AsyncConnection[TupleRow]
 """A connection inside a transaction. A module's functions take it first and leave the transaction to the caller."""
 
 
+WAITING_SECONDS = 5
+"""For a connection."""
+RECONNECTING_SECONDS = 5
+"""For so long the pool tries by itself, each time after twice the pause; then the next who asks begins anew. With its
+own 300 s the pauses grow to two minutes, and so long a database that is back would still count as away."""
+
+
 class DatabaseAway(Retryable):
     """Postgres can't be reached or has no connection left."""
 
@@ -40,7 +47,8 @@ class Store:
             kwargs={"autocommit": True, "options": f"-c role={role}", "application_name": role},
             min_size=1,
             max_size=connections,
-            timeout=5,
+            timeout=WAITING_SECONDS,
+            reconnect_timeout=RECONNECTING_SECONDS,
             max_idle=60,
             open=False,
         )

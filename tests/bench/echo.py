@@ -12,6 +12,8 @@ from redis.asyncio import Redis
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tests.bench.stage import announce
+
 HOME = Path(os.environ.get("XIN_HOME", "."))
 opening = asyncio.Lock()
 opened: list[tuple[AsyncConnectionPool, Redis]] = []
@@ -42,7 +44,7 @@ async def handle(request: Request) -> Response:
 
 def main() -> None:
     """In the place of the functions, on the broker's Valkey and the product's Postgres."""
-    (HOME / "seed.json").write_text((HOME / "bench-seed.json").read_text())
+    announce(HOME)
     app = create_asgi_app("handle", __file__, "http")
     uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_config=None, access_log=False)
 

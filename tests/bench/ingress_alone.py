@@ -9,6 +9,7 @@ from functions.ingress_telegram.main import function
 from local.functions import LOOPBACK, running
 from shared.serving import server
 from shared.settings import Settings
+from tests.bench.stage import announce
 
 HOME = Path(os.environ.get("XIN_HOME", "."))
 
@@ -38,7 +39,7 @@ async def main() -> None:
     await function.start(settings)
     subscriber = await asyncio.start_server(acknowledge, "127.0.0.1", int(os.environ["XIN_PRIVATE_PORT"]))
     async with subscriber, running({}, settings, server(OnlyIngress(), host=LOOPBACK, port=settings.port)):
-        (HOME / "seed.json").write_text((HOME / "bench-seed.json").read_text())
+        announce(HOME)
         await asyncio.Event().wait()
 
 

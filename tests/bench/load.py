@@ -4,12 +4,16 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 UPDATES = itertools.count(time.time_ns() // 1_000_000 % 1_000_000_000)
+CHATS = itertools.count(1_000_000)
+"""A chat that nobody wrote in yet."""
+CONNECTIONS = 16
+PACED_CONNECTIONS = 8
 QUESTION = "ساعت کاری فروشگاه شما چیست؟"
 
 
@@ -20,14 +24,19 @@ def update(chat: int, text: str = QUESTION) -> bytes:
     return json.dumps({"update_id": next(UPDATES), "message": {**message, "text": text}}).encode()
 
 
+def new_chats(count: int) -> list[int]:
+    """So many of CHATS."""
+    return list(itertools.islice(CHATS, count))
+
+
 class Connection:
     """One kept-alive connection that posts bodies and reads statuses."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._url = urlsplit(url)
-        lines = [f"POST {self._url.path or '/'} HTTP/1.1", f"Host: {self._url.netloc}"]
+        lines = [f"Host: {self._url.netloc}"]
         lines += [f"{name}: {value}" for name, value in {"Content-Type": "application/json", **headers}.items()]
-        self._head = "\r\n".join(lines).encode()
+        self._headers = "\r\n".join(lines).encode()
 
     async def __aenter__(self) -> "Connection":
         self._reader, self._writer = await asyncio.open_connection(self._url.hostname, self._url.port)
@@ -36,15 +45,37 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         self._writer.close()
 
-    async def post(self, body: bytes) -> tuple[int, float]:
-        """The status, and how many seconds it took."""
+    async def post(self, body: bytes, path: str = "") -> tuple[int, float]:
+        """The status, and how many seconds it took. *path* is the URL's own unless another is given."""
         began = time.perf_counter()
-        self._writer.write(self._head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        for line in head.split(b"\r\n"):
+        head = b"POST %b HTTP/1.1\r\n%b\r\n" % ((path or self._url.path or "/").encode(), self._headers)
+        self._writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        answer = await self._reader.readuntil(b"\r\n\r\n")
+        for line in answer.split(b"\r\n"):
             if line.lower().startswith(b"content-length:"):
                 await self._reader.readexactly(int(line.split(b":")[1]))
-        return int(head.split(b" ", 2)[1]), time.perf_counter() - began
+        return int(answer.split(b" ", 2)[1]), time.perf_counter() - began
+
+
+Connect = Callable[[], Connection]
+
+
+async def flood(connect: Connect, chats: Sequence[int], paths: Sequence[str] = ("",)) -> float:
+    """Posts one message a chat over some connections, as fast as they are acknowledged; seconds it took.
+
+    The chats take turns through *paths*, the webhooks of several channels.
+    """
+    waiting = iter(zip(chats, itertools.cycle(paths), strict=False))
+
+    async def work() -> None:
+        async with connect() as connection:
+            for chat, path in waiting:
+                status, _ = await connection.post(update(chat), path)
+                assert status == 200, status
+
+    began = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    return time.perf_counter() - began
 
 
 @dataclass
@@ -86,3 +117,52 @@ class Provider:
                 writer.write(kind % len(answer) + answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+
+async def answered(connect: Connect, provider: Provider, chats: Sequence[int], paths: Sequence[str] = ("",)) -> float:
+    """Seconds from the first webhook of a flood to the last call of the provider."""
+    began = time.perf_counter()
+    await flood(connect, chats, paths)
+    await provider.until(chats, seconds=180)
+    return time.perf_counter() - began
+
+
+async def paced(
+    connect: Connect, provider: Provider, *, a_second: float, count: int
+) -> tuple[list[float], list[float]]:
+    """Posts at a rate; seconds to the acknowledgement, and from the webhook to the provider's call."""
+    chats = new_chats(count)
+    began_at: dict[int, float] = {}
+    acknowledged: list[float] = []
+    free: asyncio.Queue[Connection] = asyncio.Queue()
+
+    async def one(chat: int) -> None:
+        began_at[chat] = time.perf_counter()
+        connection = await free.get()
+        status, _ = await connection.post(update(chat))
+        assert status == 200, status
+        acknowledged.append(time.perf_counter() - began_at[chat])
+        free.put_nowait(connection)
+
+    async with AsyncExitStack() as stack:
+        for _ in range(PACED_CONNECTIONS):
+            free.put_nowait(await stack.enter_async_context(connect()))
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for i, chat in enumerate(chats):
+                await asyncio.sleep(max(0.0, start + i / a_second - time.perf_counter()))
+                group.create_task(one(chat))
+        await provider.until(chats, seconds=60)
+    return acknowledged, [provider.got[chat] - began_at[chat] for chat in chats]
+
+
+async def one_at_a_time(connect: Connect, provider: Provider, count: int) -> list[float]:
+    """Seconds from the webhook to the provider's call; the next message is written when the answer to one is there."""
+    latency = []
+    async with connect() as connection:
+        for chat in new_chats(count):
+            began = time.perf_counter()
+            await connection.post(update(chat))
+            await provider.until([chat], seconds=30)
+            latency.append(provider.got[chat] - began)
+    return latency

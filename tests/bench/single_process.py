@@ -5,7 +5,6 @@ calls the provider and records what it said: the same statements, the same searc
 """
 
 import asyncio
-import json
 import os
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from shared.store.parts import Claim
 from shared.store.taking_in import NewMessage
 from shared.store.tenancy import Store
 from shared.store.turns import NewTurn
+from tests.bench.stage import announce
 
 HOME = Path(os.environ.get("XIN_HOME", "."))
 AT_ONCE = 32
@@ -132,7 +132,7 @@ async def main() -> None:
         client = await stack.enter_async_context(httpx.AsyncClient())
         one = server(Pipeline(stores, searcher, client, settings), host=LOOPBACK, port=settings.port)
         await stack.enter_async_context(running({}, settings, one))
-        (HOME / "seed.json").write_text(json.dumps(json.loads((HOME / "bench-seed.json").read_text())))
+        announce(HOME)
         await asyncio.Event().wait()
 
 

@@ -241,7 +241,7 @@ async def plays(request: pytest.FixtureRequest, house: House) -> AsyncIterator[d
                 await stack.enter_async_context(turn)
             return await play(house, kind, row)
 
-    wanted = [item for item in request.session.items if getattr(item, "originalname", "") == test_end.__name__]
+    wanted = [item for item in request.session.items if getattr(item, "function", None) is test_end]
     asked = sorted((item.callspec.params for item in wanted), key=lambda p: not p["row"].keeps_waiting)
     tasks = {f"{p['kind']}: {p['row'].name}": asyncio.create_task(in_turn(p["kind"], p["row"])) for p in asked}
     yield tasks

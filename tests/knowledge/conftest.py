@@ -95,7 +95,7 @@ class Library:
                 return
         raise AssertionError("it never ends")
 
-    async def add(self, text: str, *, name: str = "راهنما.md", brands: tuple[UUID, ...] = ()) -> UUID:
+    async def add(self, text: str | bytes, *, name: str = "راهنما.md", brands: tuple[UUID, ...] = ()) -> UUID:
         """Uploaded and indexed."""
         asset = await self.upload(text, name=name, brands=brands)
         await self.ingest(asset)

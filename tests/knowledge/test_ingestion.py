@@ -100,7 +100,7 @@ async def test_refused(library: Library) -> None:
     kept = await library.get(asset)
     assert kept.status == "failed"
     assert kept.reason is not None
-    assert kept.reason.startswith("pdf: PDF is not read yet")
+    assert kept.reason.startswith("pdf_name: The file is a PDF but its name says otherwise")
     with pytest.raises(NotFound):
         await library.objects.get_file(knowledge_key(library.tenant.id, asset, 1), Path("/dev/null"))
 

@@ -72,7 +72,7 @@ class Desk:
         assert found
         return found
 
-    def learn(self, name: str, content: str) -> str:
+    def learn(self, name: str, content: str | bytes) -> str:
         """Uploads a document and waits until it answers; its id."""
         answer = self.upload(name, content)
         assert answer.status_code == 202, answer.text

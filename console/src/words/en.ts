@@ -67,7 +67,8 @@ export const en: Words = {
   },
   knowledge: {
     title: "Knowledge",
-    intro: "The bot answers from these documents only.",
+    intro:
+      "The bot answers from these documents only: PDF, Word (.docx), Markdown, plain text or HTML, up to 20 MB each.",
     upload: "Add a document",
     uploading: (name) => `Sending “${name}”…`,
     uploaded: (name) => `“${name}” was received.`,

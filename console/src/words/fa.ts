@@ -68,7 +68,7 @@ export const fa = {
   },
   knowledge: {
     title: "دانش",
-    intro: "ربات تنها از این سندها پاسخ می‌دهد.",
+    intro: "ربات تنها از این سندها پاسخ می‌دهد: PDF، Word (docx)، Markdown، متن ساده یا HTML، هر کدام تا ۲۰ مگابایت.",
     upload: "افزودن سند",
     uploading: (name: string) => `در حال فرستادن «${name}»…`,
     uploaded: (name: string) => `«${name}» دریافت شد.`,
