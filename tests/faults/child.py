@@ -17,11 +17,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from functions.deliver import outbox
 from shared import failpoints, hosting
 from shared.failpoints import Point
 
 FUNCTIONS = tuple(sorted(path.parent.name for path in Path(hosting.__file__).parents[1].glob("functions/*/main.py")))
 PR_SET_PDEATHSIG = 1
+RECORDING = "FAULTS_RECORDING_SECONDS"
+"""In a compressed day: how long deliver tries to note what a provider said."""
 USED_LATER = ("aiohttp", "boto3", "functions.console_api.site", "functions.ingress_web.site", "redis.asyncio")
 """What functions import when they first need it."""
 
@@ -58,6 +61,8 @@ def serve(order: Mapping[str, Any]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(order["environment"])
+    if RECORDING in os.environ:
+        outbox.RECORDING_SECONDS = float(os.environ.pop(RECORDING))
     if order["point"]:
         failpoints.arm(Killing(order["point"], order["nth"]))
     sys.argv = ["shared.hosting", f"functions.{order['function'].replace('-', '_')}.main"]

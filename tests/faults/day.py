@@ -29,6 +29,7 @@ from local.machine.schema import DatabaseUrls
 from local.machine.state import Home
 from local.simulator import Simulator
 from tests.conftest import S3
+from tests.faults.child import RECORDING
 from tests.faults.courier import MANIFESTS
 from tests.faults.ground import INGRESS, TICK, environment_of, simulated
 from tests.faults.incoming import Webhook
@@ -175,7 +176,7 @@ class Place:
             await schema.admit_functions(place.urls.owner, schema.APP)
             sink = f"{address}{SINK}"
             environment = environment_of(place.urls.app, valkey, object_store, sink, provider, folder / "vectors")
-            environment["PYTHONPATH"] = str(ROOT)
+            environment |= {"PYTHONPATH": str(ROOT), RECORDING: "1"}
             for name in FUNCTIONS:
                 children[name] = await nursery.start(name, environment, port=ports[name])
             yield place
