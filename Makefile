@@ -22,7 +22,7 @@ test: chromium ready-to-test ## lint, then the whole suite, browsers included; A
 	$(MAKE) lint || status=1; \
 	npm test --silent || status=1; \
 	[ $$status = 0 ] || echo 'Lint or the web tests failed, see above; the suite runs all the same.'; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS) || status=$$?; \
+	$(PYTHON) -m pytest -n 3 --dist loadfile $(ARGS) || status=$$?; \
 	exit $$status
 
 lint: ready-to-test ## formatting, style, types, who may import whom

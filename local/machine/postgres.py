@@ -59,7 +59,7 @@ host   all  all          127.0.0.1/32  scram-sha-256
 
 
 class Postgres:
-    """One server and its data under *folder*. *durable* off trades safety for speed: for tests only."""
+    """One server and its data under *folder*. *durable* off trades safety for speed and room: for tests only."""
 
     def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
         self.folder = folder
@@ -81,6 +81,7 @@ class Postgres:
         settings = dict(SETTINGS, port=str(self.port))
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings["max_connections"] = "400"
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         return Part(
             name="postgres",
