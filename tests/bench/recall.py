@@ -1,26 +1,33 @@
 """How well search finds: the project's own chunking, terms, index and fusion over questions with known passages.
 
+`make bench` runs `rows`: each set of `$XIN_DATA/retrieval`, with the model that `make up` runs. By itself,
+
     python -m tests.bench.recall [--language fa] [--questions N] [--embeddings URL]
 
-reads `$XIN_DATA/retrieval/<language>/`, each passage as a document of its own, and prints a JSON object a line in the
-form of `make bench`. With an embeddings endpoint the dense half is measured too. A question counts as found at k when a
-passage of its document is among the first k documents. Then, how well the confidence tells questions that the documents
-answer from those that they don't, as the area under the ROC curve: `given` are the set's own unanswerable questions,
-`removed` are questions whose document was taken out.
+says more: each half alone, and how well the confidence tells questions that the documents answer from those that they
+don't, as the area under the ROC curve: `given` are the set's own unanswerable questions, `removed` are questions whose
+document was taken out. Each passage of a set is a document; a question counts as found at k when a passage of its
+document is among the first k documents. Without an endpoint only the words are measured.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+from local.machine.embeddings import MODEL, Embeddings
+from local.machine.leftovers import Ledger
+from local.machine.process import Supervised
+from local.machine.state import Home
 from shared.knowledge.chunking import indexed_text, passages
 from shared.knowledge.documents import Section
 from shared.knowledge.embedding import BATCH, EndpointEmbedder
@@ -29,10 +36,12 @@ from shared.knowledge.qdrant_edge import QdrantEdge
 from shared.knowledge.search import CANDIDATES, Answerable, answerable, fused
 from shared.store.knowledge import StoredPassage
 from shared.text.terms import passage_vector, query_vector
+from tests.bench.report import row
 
 BASELINES = {"fa": 0.990, "en": 0.955}
 """The best R@5 that the data's README reports for anything tried on it."""
 TENANT = uuid4()
+Answers = Sequence[tuple["Asked", Found]]
 
 
 @dataclass(frozen=True)
@@ -99,50 +108,98 @@ class Collection:
         return [hit for hit in hits if self.stored[hit.id].asset != without]
 
 
-async def measure(language: str, folder: Path, url: str, questions: int | None) -> None:
-    """Prints what was found."""
+async def rows() -> None:
+    """A `recall_at_5` for each language, of words and meaning together."""
+    data = os.environ.get("XIN_DATA")
+    if not data:
+        print("recall_at_5 is not measured: XIN_DATA does not say where the questions are.", file=sys.stderr)
+        return
+    async with _model() as url:
+        for language, baseline in BASELINES.items():
+            async with _filled(Path(data, "retrieval", language), url) as collection:
+                found = await _ask_all(collection, _questions(collection))
+                places = [collection.place(f, q.document) for q, f in found if q.answerable]
+                row("recall_at_5", _share(places, 5), "share", baseline, digits=4, language=language)
+
+
+@asynccontextmanager
+async def _model() -> AsyncIterator[str]:
+    """The model of `make up`, on both cores and not yielding to anybody: there is nobody."""
+    with tempfile.TemporaryDirectory(prefix="xin-bench-") as folder:
+        home = Home.open(Path(folder))
+        server = Embeddings(home.directory("embeddings"), home.port("embeddings"))
+        environment = {"OMP_NUM_THREADS": str(os.cpu_count() or 1), "OMP_WAIT_POLICY": "passive"}
+        part = replace(server.part(), niceness=0, environment=environment)
+        running = Supervised(part, home=home.path, ledger=Ledger(home.path), say=lambda line: None)
+        await running.start()
+        try:
+            yield server.url
+        finally:
+            await running.stop()
+            home.close()
+
+
+@asynccontextmanager
+async def _filled(folder: Path, url: str) -> AsyncIterator[Collection]:
     with tempfile.TemporaryDirectory() as state:
-        embedder = EndpointEmbedder(url, "multilingual-e5-small", query_seconds=20) if url else None
+        embedder = EndpointEmbedder(url, MODEL, query_seconds=20) if url else None
         collection = Collection(folder, QdrantEdge(Path(state)), embedder)
         await collection.fill()
-        asked = [
-            Asked(q["question"], _asset(q["passage_id"]), q["answerable"]) for q in _lines(folder / "questions.jsonl")
-        ]
-        started = time.monotonic()
-        found = [(q, await collection.find(q.text)) for q in asked[:questions]]
-        milliseconds = (time.monotonic() - started) * 1000 / len(found)
-        _report_recall(language, collection, found)
-        _report_confidence(language, collection, found)
-        _say(f"search_ms_{language}", milliseconds, None)
+        yield collection
         await collection.index.close()
         if embedder:
             await embedder.close()
 
 
-def _report_recall(language: str, collection: Collection, found: Sequence[tuple[Asked, Found]]) -> None:
-    for half in ("words", "meaning", "hybrid") if collection.embedder else ("words",):
+def _questions(collection: Collection) -> list[Asked]:
+    lines = _lines(collection.folder / "questions.jsonl")
+    return [Asked(q["question"], _asset(q["passage_id"]), q["answerable"]) for q in lines]
+
+
+async def _ask_all(collection: Collection, asked: Sequence[Asked]) -> Answers:
+    return [(q, await collection.find(q.text)) for q in asked]
+
+
+def _share(places: Sequence[int], k: int) -> float:
+    return sum(place < k for place in places) / len(places)
+
+
+async def measure(language: str, folder: Path, url: str, questions: int | None) -> None:
+    """Prints all that is measured."""
+    async with _filled(folder, url) as collection:
+        asked = _questions(collection)[:questions]
+        started = time.monotonic()
+        found = await _ask_all(collection, asked)
+        row("search_ms", (time.monotonic() - started) * 1000 / len(found), "ms", language=language)
+        _report_recall(language, collection, found)
+        _report_confidence(language, collection, found)
+
+
+def _report_recall(language: str, collection: Collection, found: Answers) -> None:
+    for half in ("words", "meaning", "both") if collection.embedder else ("words",):
         places = [collection.place(_half(f, half), q.document) for q, f in found if q.answerable]
         for k in (1, 5, 10):
-            share = sum(place < k for place in places) / len(places)
-            is_ours = k == 5 and half == ("hybrid" if collection.embedder else "words")
-            name = f"recall_at_5_{language}" if is_ours else f"recall_at_{k}_{language}_{half}"
-            _say(name, share, BASELINES[language] if k == 5 else None)
+            baseline = BASELINES[language] if k == 5 else None
+            row(f"recall_at_{k}", _share(places, k), "share", baseline, digits=4, language=language, by=half)
 
 
 def _half(found: Found, half: str) -> Found:
     return Found([] if half == "meaning" else found.terms, [] if half == "words" else found.dense)
 
 
-def _report_confidence(language: str, collection: Collection, found: Sequence[tuple[Asked, Found]]) -> None:
+def _report_confidence(language: str, collection: Collection, found: Answers) -> None:
+    def say(what: str, value: float, of: str) -> None:
+        row(f"confidence_{what}", value, "share", digits=4, language=language, of=of)
+
     whole = [(q, collection.answer(q.text, f).confidence) for q, f in found]
     yes = [confidence for q, confidence in whole if q.answerable]
     no = [confidence for q, confidence in whole if not q.answerable]
     if no:
-        _say(f"confidence_auroc_{language}_given", _auroc(yes, no), None)
+        say("auroc", _auroc(yes, no), "given")
     removed = [collection.answer(q.text, f, without=q.document).confidence for q, f in found if q.answerable]
-    _say(f"confidence_auroc_{language}_removed", _auroc(yes, removed), None)
-    _say(f"confidence_over_half_{language}_answerable", sum(c > 0.5 for c in yes) / len(yes), None)
-    _say(f"confidence_over_half_{language}_removed", sum(c > 0.5 for c in removed) / len(removed), None)
+    say("auroc", _auroc(yes, removed), "removed")
+    say("over_half", sum(c > 0.5 for c in yes) / len(yes), "answerable")
+    say("over_half", sum(c > 0.5 for c in removed) / len(removed), "removed")
 
 
 def _auroc(yes: Sequence[float], no: Sequence[float]) -> float:
@@ -167,12 +224,6 @@ def _asset(name: str) -> UUID:
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
-
-
-def _say(name: str, value: float, baseline: float | None) -> None:
-    unit = "ms" if "_ms_" in name else "share"
-    ratio = round(value / baseline, 3) if baseline else None
-    print(json.dumps({"bench": name, "value": round(value, 4), "unit": unit, "baseline": baseline, "ratio": ratio}))
 
 
 def main() -> None:
