@@ -15,7 +15,7 @@ from shared.knowledge.qdrant_edge import QdrantEdge
 from shared.security.vault import Vault
 from shared.settings import Settings
 from shared.store import channels
-from shared.text.terms import passage_vector
+from shared.text.terms import SparseVector, passage_vector
 
 TENANTS = 1_000
 CONVERSATIONS = 100_000
@@ -60,7 +60,8 @@ async def _give_secrets(db: psycopg.AsyncConnection, home: Home, opened: list[tu
 async def _index(db: psycopg.AsyncConnection, folder: Path, demo: UUID) -> None:
     """Every tenant's passages; they say the same, so each vector is made once."""
     index, collection = QdrantEdge(folder), Fingerprint()
-    points, made = [], {}
+    points: list[Point] = []
+    made: dict[str, SparseVector] = {}
     for chunk, tenant, asset, *said in await (await db.execute(PASSAGES, (demo,))).fetchall():
         text = indexed_text(*said)
         vector = made[text] = made.get(text) or passage_vector(text)

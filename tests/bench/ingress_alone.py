@@ -22,22 +22,30 @@ class OnlyIngress:
         await function({**scope, "root_path": root}, receive, send)
 
 
-async def acknowledge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+class Acknowledge(asyncio.Protocol):
     """Takes every event and does nothing: what the events set off is not measured here."""
-    try:
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
+
+    def connection_made(self, transport: Any) -> None:
+        """One of the broker's connections."""
+        self._transport, self._got = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        """Answers every request that is whole."""
+        self._got += data
+        while (end := self._got.find(b"\r\n\r\n") + 4) > 3:
+            length = int(self._got[:end].lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            if len(self._got) < end + length:
+                return
+            self._got = self._got[end + length :]
+            self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
 
 async def main() -> None:
     """In the place of the functions."""
     settings = Settings.load()
     await function.start(settings)
-    subscriber = await asyncio.start_server(acknowledge, "127.0.0.1", int(os.environ["XIN_PRIVATE_PORT"]))
+    loop, port = asyncio.get_running_loop(), int(os.environ["XIN_PRIVATE_PORT"])
+    subscriber = await loop.create_server(Acknowledge, LOOPBACK, port)
     async with subscriber, running({}, settings, server(OnlyIngress(), host=LOOPBACK, port=settings.port)):
         announce(HOME)
         await asyncio.Event().wait()
