@@ -11,8 +11,10 @@ product       the whole product on stores of its own, as `make up` runs it
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from local.machine import objects, schema
 from local.machine.leftovers import Ledger
@@ -54,6 +56,16 @@ class S3:
     access_key: str
     secret_key: str
     bucket: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a function's Settings are told of it."""
+        return {
+            "objects_url": self.endpoint,
+            "objects_bucket": self.bucket,
+            "aws_access_key_id": SecretStr(self.access_key),
+            "aws_secret_access_key": SecretStr(self.secret_key),
+        }
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from functions.console_api.notices import tell
 from functions.console_api.pages import CursorText, Limit, Page, RowId, cursor_of, page_of, read_cursor, read_number
 from functions.console_api.roles import PREFIX
 from shared import failpoints
+from shared.answering.notices import Transition
 from shared.edge import Correlation
 from shared.problems import Person, Refused
 from shared.providers.catalogue import PROVIDERS
@@ -156,7 +157,11 @@ async def take_over_conversation(
         except OwnedByAnother as problem:
             raise await _held(db, problem) from None
         told = taken.before != "human" and await tell(
-            db, member.tenant, conversation, "taken_over", correlation=correlation, promised=taken.before == "waiting"
+            db,
+            member.tenant,
+            conversation,
+            Transition("taken_over", promised=taken.before == "waiting"),
+            correlation=correlation,
         )
         await member.note(db, "conversation.taken_over", conversation)
         shown = await inbox.get(db, conversation)
@@ -178,10 +183,8 @@ async def release_conversation(
             db,
             member.tenant,
             conversation,
-            "released",
+            Transition("released", pending=released.pending, spoken=released.spoken),
             correlation=correlation,
-            pending=released.pending,
-            spoken=released.spoken,
         )
         await member.note(db, "conversation.released", conversation)
         shown = await inbox.get(db, conversation)
@@ -205,7 +208,7 @@ async def resolve_conversation(
     async with console.store.tenant(member.tenant) as db:
         place = await inbox.place(db, conversation)
         epoch = await handover.resolve(db, conversation, seen=resolve.seen if resolve else None)
-        told = await tell(db, member.tenant, conversation, "resolved", correlation=correlation)
+        told = await tell(db, member.tenant, conversation, Transition("resolved"), correlation=correlation)
         await member.note(db, "conversation.resolved", conversation)
         shown = await inbox.get(db, conversation)
     if told:

@@ -18,9 +18,6 @@ async def tell(
     transition: Transition,
     *,
     correlation: str,
-    promised: bool = False,
-    pending: bool = False,
-    spoken: bool = False,
 ) -> bool:
     """Stores and queues the notice, in the brand's words and the customer's language; whether there is one."""
     voice = await conversations.voice(db, conversation)
@@ -28,9 +25,6 @@ async def tell(
         transition,
         Persona.model_validate(voice.persona or {}),
         Policy.model_validate(voice.policy or {}),
-        promised=promised,
-        pending=pending,
-        spoken=spoken,
         hint=voice.language,
         said=[Said("customer", text) for text in voice.customer_said],
     )

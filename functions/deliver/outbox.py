@@ -21,7 +21,7 @@ from shared.providers.outgoing import Ambiguous, ChannelRefused, Later, Refused,
 from shared.security.vault import Vault
 from shared.settings import Settings
 from shared.store import channels, conversations, joining, parts
-from shared.store.joining import BROKEN_CHANNEL_SECONDS, Changed, SaidOutside
+from shared.store.joining import Changed, SaidOutside
 from shared.store.parts import Claim, Wait
 from shared.store.tenancy import DatabaseAway, Db, Store
 
@@ -150,7 +150,7 @@ class Outbox:
             return Later(f"the channel can't be opened now: {problem}")
         except XinError as problem:
             return Later(
-                f"the channel can't be opened: {problem}", scope="channel", wait_seconds=BROKEN_CHANNEL_SECONDS
+                f"the channel can't be opened: {problem}", scope="channel", wait_seconds=channels.BROKEN_SECONDS
             )
         if reason := _closed_to_us(claimed):
             return Refused(reason)
@@ -194,7 +194,7 @@ class Outbox:
                 return "queued"
             case ChannelRefused(reason=reason):
                 await parts.record_later(db, claimed, seconds=0, reason=reason)  # a new token unblocks the channel
-                await channels.block(db, claimed.channel, seconds=BROKEN_CHANNEL_SECONDS, reason=reason)
+                await channels.block(db, claimed.channel, seconds=channels.BROKEN_SECONDS, reason=reason)
                 return "queued"
             case Refused(reason=reason, contact_unreachable=unreachable):
                 await parts.record_failed(db, claimed, reason=reason)

@@ -53,7 +53,7 @@ class Holding:
         self._lease = lease
         self._event = event
         self._task: asyncio.Task[None] | None = None
-        self.lost = False
+        self._lost = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._beat())
@@ -66,7 +66,7 @@ class Holding:
 
     def is_lost(self) -> bool:
         """Whether the conversation is somebody else's now."""
-        return self.lost
+        return self._lost
 
     async def rest(self) -> None:
         """No beat comes after this."""
@@ -75,11 +75,11 @@ class Holding:
         await asyncio.wait([self._task])
 
     async def _beat(self) -> None:
-        while not self.lost:
+        while not self._lost:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 async with self._store.tenant(self._tenant) as db:
-                    self.lost = not await leases.beat(db, self._lease, event=self._event)
+                    self._lost = not await leases.beat(db, self._lease, event=self._event)
             except (XinError, psycopg.Error) as problem:  # away for a beat: the next one tells
                 telemetry.logger("orchestrate").warning("a beat missed", extra={"reason": type(problem).__name__})
 
@@ -217,7 +217,7 @@ class Desk:
         """Shows the widget each checked sentence, tagged so that a client can tell it from what came later."""
 
         async def speak(text: str) -> None:
-            if not holding.lost:
+            if not holding.is_lost():
                 said = {"epoch": lease.epoch, "n": lease.n, "text": text}
                 self.live.stream(tenant, lease.conversation, "message.delta", said)
 

@@ -1,27 +1,29 @@
 """Who the fakes know: one record per bot, number, Instagram account or model key. Secrets never print."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
-class _Account(BaseModel):
+class _Account(BaseModel, ABC):
+    kind: str
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = ""
     """Shown on the simulated phone."""
 
     @property
+    @abstractmethod
     def native_id(self) -> str:
         """The provider's own public id of the account."""
-        raise NotImplementedError
 
     @property
     def key(self) -> str:
         """Public, and unique over all kinds: what `/sim/…` paths and scripts call the account."""
-        return f"{self.kind}-{self.native_id}"  # type: ignore[attr-defined]
+        return f"{self.kind}-{self.native_id}"
 
 
 class BotAccount(_Account):

@@ -121,7 +121,7 @@ class Persona(BaseModel):
         if not isinstance(value, dict) or not isinstance(default, Wording):
             return value
         may_be_empty = info.field_name in _MAY_BE_EMPTY
-        given = {k: v for k, v in value.items() if may_be_empty or not (isinstance(v, str) and not v.strip())}
+        given = {k: v for k, v in value.items() if may_be_empty or not isinstance(v, str) or v.strip()}
         return {"fa": default.fa, "en": default.en} | given
 
     def say(self, wording: Wording, language: Language, **places: str) -> str:

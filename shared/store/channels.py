@@ -30,6 +30,9 @@ RETIRE_SECRETS = """
      WHERE channel_id = %(channel)s AND name = %(name)s AND expires_at IS NULL
 """
 
+BROKEN_SECONDS = 300
+"""How often a channel that the provider refused is tried again: its parts wait for the tenant."""
+
 BLOCK = """
     UPDATE channels SET blocked_until = greatest(blocked_until, clock_timestamp() + make_interval(secs => %(seconds)s)),
            last_error = %(reason)s, last_error_at = clock_timestamp()

@@ -12,9 +12,8 @@ from shared.store.tenancy import Db
 
 EXISTS = "SELECT 1 FROM conversations WHERE id = %s"
 
-DESK = """
-    SELECT h.id AS channel, h.kind, h.brand_id AS brand, t.language,
-           p.version AS persona_version, p.body AS persona, q.version AS policy_version, q.body AS policy
+# A conversation, and in whose words it is spoken to: the published persona and policy of its channel's brand.
+_SPOKEN_FOR = """
       FROM conversations c
       JOIN channels h ON h.id = c.channel_id
       JOIN contacts t ON t.id = c.contact_id
@@ -23,18 +22,19 @@ DESK = """
      WHERE c.id = %s
 """
 
-VOICE = """
+DESK = f"""
+    SELECT h.id AS channel, h.kind, h.brand_id AS brand, t.language,
+           p.version AS persona_version, p.body AS persona, q.version AS policy_version, q.body AS policy
+    {_SPOKEN_FOR}
+"""
+
+VOICE = f"""
     SELECT h.kind, t.language, p.body AS persona, q.body AS policy,
            ARRAY(SELECT s.text FROM (SELECT m.seq, m.text FROM messages m
                   WHERE m.conversation_id = c.id AND m.role = 'customer' ORDER BY m.seq DESC LIMIT 5) s
                   ORDER BY s.seq) AS customer_said
-      FROM conversations c
-      JOIN channels h ON h.id = c.channel_id
-      JOIN contacts t ON t.id = c.contact_id
-      LEFT JOIN personas p ON p.brand_id = h.brand_id AND p.status = 'published'
-      LEFT JOIN policies q ON q.brand_id = h.brand_id AND q.status = 'published'
-     WHERE c.id = %s
-"""
+    {_SPOKEN_FOR}
+"""  # noqa: S608
 
 # Whom the bot is answering right now.
 AWAITING = """
@@ -49,13 +49,13 @@ AWAITING = """
        AND coalesce(c.blocked_until, '-infinity') < clock_timestamp()
 """
 
-# What was said up to n: of ours only what left, or still may.
+# What was said up to n: of ours only what left, or still may. What a person said outside has left, and has no parts.
 SAID = """
     SELECT m.seq, m.role, m.kind, m.text, m.correlation_id AS correlation,
            extract(epoch FROM clock_timestamp() - m.created_at)::float AS age_seconds
       FROM messages m
      WHERE m.conversation_id = %(conversation)s AND m.seq <= %(n)s AND m.role <> 'system'
-       AND (m.role = 'customer'
+       AND (m.role = 'customer' OR (m.role = 'operator' AND m.provider_id IS NOT NULL)
             OR EXISTS (SELECT 1 FROM outbound_parts p WHERE p.message_id = m.id AND p.state <> 'cancelled'))
      ORDER BY m.seq DESC LIMIT %(limit)s
 """

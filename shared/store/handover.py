@@ -7,6 +7,7 @@ release like any other, or by itself when that person has been silent for a whil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg.rows import class_row
@@ -132,14 +133,7 @@ async def reply(
     epoch = await _take(db, conversation, who)
     seq = one(await (await db.execute(SPEAK, {"conversation": conversation})).fetchone())
     message = uuid4()
-    common = {
-        "tenant": tenant,
-        "conversation": conversation,
-        "channel": channel,
-        "turn": None,
-        "seq": seq,
-        "correlation": correlation,
-    }
+    common = _outside_a_turn(tenant, conversation, channel, seq, correlation)
     await turns.say(db, common, message=message, role="operator", author=who, text=text, texts=texts)
     return Spoken(message, seq, epoch)
 
@@ -171,14 +165,7 @@ async def notify(db: Db, tenant: UUID, conversation: UUID, *, text: str, texts: 
     """
     _, _, channel = await _lock(db, conversation)
     seq = one(await (await db.execute(NUMBER, {"conversation": conversation})).fetchone())
-    common = {
-        "tenant": tenant,
-        "conversation": conversation,
-        "channel": channel,
-        "turn": None,
-        "seq": seq,
-        "correlation": correlation,
-    }
+    common = _outside_a_turn(tenant, conversation, channel, seq, correlation)
     await turns.say(db, common, message=uuid4(), role="system", author=None, text=text, texts=texts)
     return int(seq)
 
@@ -224,6 +211,18 @@ async def _take(db: Db, conversation: UUID, who: UUID) -> int:
     epoch = one(await (await db.execute(TAKE_OVER, {"conversation": conversation, "who": who})).fetchone())
     await db.execute(CANCEL_BOT_PARTS, {"conversation": conversation})
     return int(epoch)
+
+
+def _outside_a_turn(tenant: UUID, conversation: UUID, channel: UUID, seq: int, correlation: str) -> dict[str, Any]:
+    """What a message of ours and its parts have in common, where no turn made it."""
+    return {
+        "tenant": tenant,
+        "conversation": conversation,
+        "channel": channel,
+        "turn": None,
+        "seq": seq,
+        "correlation": correlation,
+    }
 
 
 async def _lock(db: Db, conversation: UUID) -> tuple[str, UUID | None, UUID]:

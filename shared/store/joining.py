@@ -13,9 +13,6 @@ from psycopg.rows import class_row
 from shared.store import channels, handover, parts
 from shared.store.tenancy import Db, one
 
-BROKEN_CHANNEL_SECONDS = 300
-"""How often a channel that the provider refused is tried again: its parts wait for the tenant."""
-
 # The part is known by our own id, where the provider gave it back, or by the provider's.
 KNOWN = """
       FROM provider_events e
@@ -92,7 +89,9 @@ OURS = """
     LIMIT 1
 """
 
-PART = "SELECT conversation_id, message_id, state FROM outbound_parts WHERE id = %s"
+PART = """
+    SELECT id AS part, conversation_id AS conversation, message_id AS message, state FROM outbound_parts WHERE id = %s
+"""
 
 RESUME_MINUTES = """
     SELECT coalesce((SELECT (q.body #>> '{handover,resume_minutes}')::float FROM channels h
@@ -102,7 +101,7 @@ RESUME_MINUTES = """
 
 @dataclass(frozen=True)
 class Changed:
-    """A part whose state went up."""
+    """A part of which there is news, and its state now."""
 
     part: UUID
     conversation: UUID
@@ -176,7 +175,7 @@ async def _apply(db: Db, channel: UUID, told: Told) -> list[Changed]:
     if told.verdict == "customer unreachable":
         await channels.mark_unreachable(db, told.conversation)
     elif told.verdict == "channel refused":
-        await channels.block(db, channel, seconds=BROKEN_CHANNEL_SECONDS, reason=told.reason or "the provider refused")
+        await channels.block(db, channel, seconds=channels.BROKEN_SECONDS, reason=told.reason or "the provider refused")
     changed = []
     if told.state and await parts.advance(db, told.part, told.state, reason=told.reason):
         changed.append(Changed(told.part, told.conversation, told.message, told.state))
@@ -218,13 +217,13 @@ async def join_echo(db: Db, echo: Echo, *, resume_minutes: float) -> Changed | S
     return SaidOutside(conversation, echo.text, spoken)
 
 
-async def _ours(db: Db, echo: Echo, part: UUID) -> Changed | None:
-    before = await (await db.execute(PART, (part,))).fetchone()
+async def _ours(db: Db, echo: Echo, part: UUID) -> Changed:
     await parts.accept(db, part, echo.provider_id)
     await db.execute(JOINED, {"part": part, "event": echo.id})
-    conversation, message, state = await (await db.execute(PART, (part,))).fetchone() or (None, None, None)
-    changed = before is not None and before[2] != state
-    return Changed(part, conversation, message, state) if changed and conversation and message and state else None
+    cursor = db.cursor(row_factory=class_row(Changed))
+    changed = await (await cursor.execute(PART, (part,))).fetchone()
+    assert changed is not None, "it was found a moment ago"
+    return changed
 
 
 async def _conversation(db: Db, echo: Echo) -> UUID:

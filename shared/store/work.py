@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 
 from shared.store.tenancy import Db, Store, one
 
-# The alarm has a view of its own (shared/store/alarms.py); `unanswered` is what the release before this one asks for.
+# Who waits unanswered is the alarm's to say (shared/store/alarms.py).
 DUE = """
     SELECT kind, tenant_id AS tenant, id, since FROM due_work(%s, make_interval(secs => %s)) WHERE kind <> 'unanswered'
 """

@@ -13,7 +13,7 @@ PERSONA = Persona(name="سپیده")
 
 
 @pytest.mark.parametrize(
-    ("transition", "handover", "told_of", "is_told"),
+    ("to", "handover", "told_of", "is_told"),
     [
         ("taken_over", {}, {"promised": True}, True),
         ("taken_over", {}, {"promised": False}, False),
@@ -27,11 +27,11 @@ PERSONA = Persona(name="سپیده")
         ("resolved", {"tell_resolve": True}, {}, True),
     ],
 )
-def test_when(transition: Transition, handover: dict[str, Any], told_of: dict[str, bool], is_told: bool) -> None:
+def test_when(to: Any, handover: dict[str, Any], told_of: dict[str, bool], is_told: bool) -> None:
     """The policy says of which transitions the customer is told; nobody is told what the next message shows anyway."""
     policy = Policy.model_validate({"handover": handover})
 
-    assert (notice(transition, PERSONA, policy, **told_of) is not None) == is_told
+    assert (notice(Transition(to, **told_of), PERSONA, policy) is not None) == is_told
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,13 @@ def test_when(transition: Transition, handover: dict[str, Any], told_of: dict[st
 )
 def test_language(hint: str | None, said: list[str], language: str) -> None:
     """A notice comes in the language the customer wrote last, else in the one their app speaks."""
-    told = notice("released", PERSONA, Policy(), spoken=True, hint=hint, said=[Said("customer", text) for text in said])
+    told = notice(
+        Transition("released", spoken=True),
+        PERSONA,
+        Policy(),
+        hint=hint,
+        said=[Said("customer", text) for text in said],
+    )
 
     assert told is not None
     assert ("colleague" in told) == (language == "en")

@@ -1,6 +1,9 @@
 """The rows of a message's way: taken in, answered, how fast and in how much memory, beside their baselines."""
 
+import asyncio
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from statistics import median
 
 import psutil
@@ -31,7 +34,7 @@ async def whole(bench: Bench) -> float:
         _, latency = await paced(connect, provider, a_second=10, count=200)
         row("pipeline_latency_p95_ms", percentile(latency, 0.95), "ms")
         throughput = await _throughput(bench, running)
-        time.sleep(5)
+        await at_rest(running)
         row("idle_pss_mib", pss_mib(running), "MiB")
     with bench.on() as running:
         row("start_again_s", running.started_seconds, "s")
@@ -79,11 +82,27 @@ def _durable_floor(bench: Bench) -> float:
 
 def pss_mib(running: Stage) -> float:
     """The proportional set size of everything that make up started: memory that several share counts once."""
+    return _sum(running, lambda process: process.memory_full_info().pss) / 2**20
+
+
+async def at_rest(running: Stage) -> None:
+    """Returns when everything together has used less than a twentieth of a core for a second; after 20 s anyhow."""
+    for _ in range(20):
+        before = _sum(running, _cpu_seconds)
+        await asyncio.sleep(1)
+        if _sum(running, _cpu_seconds) - before < 0.05:
+            return
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return used.user + used.system
+
+
+def _sum(running: Stage, measured: Callable[[psutil.Process], float]) -> float:
     supervisor = psutil.Process(running.pid)
-    total = 0
+    total = 0.0
     for process in [supervisor, *supervisor.children(recursive=True)]:
-        try:
-            total += process.memory_full_info().pss
-        except psutil.NoSuchProcess:  # a document's reader that has just ended
-            continue
-    return total / 2**20
+        with suppress(psutil.NoSuchProcess):  # a document's reader that has just ended
+            total += measured(process)
+    return total

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -28,18 +29,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Program:
+class Program(ABC):
     """A process on a port of its own."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def _command(self) -> Sequence[str | Path]:
-        raise NotImplementedError
+        """What is started."""
 
+    @abstractmethod
     async def _answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it is ready."""
 
     async def start(self) -> None:
         """Returns when it answers."""

@@ -56,10 +56,7 @@ async def house(
     settings = Settings(
         database_url=SecretStr(urls.app),
         redis_url=SecretStr(valkey),
-        objects_url=object_store.endpoint,
-        objects_bucket=object_store.bucket,
-        aws_access_key_id=SecretStr(object_store.access_key),
-        aws_secret_access_key=SecretStr(object_store.secret_key),
+        **object_store.settings,
         vectors_path=tmp_path_factory.mktemp("vectors"),
         secret_keys=KEY,
         token_keys=KEY,

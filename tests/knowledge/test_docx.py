@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from docx import Document as WordDocument
 
-from shared.knowledge.documents import Document, DocumentRejected, Section, read_document
+from shared.knowledge.documents import Document, Section
 from tests.knowledge.conftest import Library
+from tests.knowledge.files import read, rejected
 from tests.knowledge.made_docx import BODY, RELATIONSHIPS, changed, plain, saved
 
+NAME = "راهنما.docx"
 TABLE = [("شهر", "هزینه"), ("تهران", "۵۰٬۰۰۰ تومان"), ("تبریز", "۸۰٬۰۰۰ تومان")]
 
 
@@ -33,23 +35,11 @@ def guide() -> bytes:
     return saved(word)
 
 
-async def read(tmp_path: Path, content: bytes, name: str = "راهنما.docx") -> Document:
-    path = tmp_path / "upload"
-    path.write_bytes(content)
-    return await read_document(path, name)
-
-
-async def rejected(tmp_path: Path, content: bytes, name: str = "راهنما.docx") -> str:
-    with pytest.raises(DocumentRejected) as refused:
-        await read(tmp_path, content, name)
-    return refused.value.code
-
-
 async def test_guide(tmp_path: Path) -> None:
     """Text stands under its headings, rows with their columns' names; what Word hides is no knowledge."""
     top = "راهنمای فروشگاه"
 
-    assert await read(tmp_path, guide()) == Document(
+    assert await read(tmp_path, NAME, guide()) == Document(
         top,
         [
             Section((top,), "خوش آمدید."),
@@ -75,14 +65,14 @@ async def test_title(tmp_path: Path, told: str, title: str) -> None:
     """A file is called what its properties say, unless that is a program's default."""
     core = f'<c xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{told}</dc:title></c>'.encode()
 
-    assert (await read(tmp_path, changed(plain(), {"docProps/core.xml": core}))).title == title
+    assert (await read(tmp_path, NAME, changed(plain(), {"docProps/core.xml": core}))).title == title
 
 
 async def test_names(tmp_path: Path) -> None:
     """What the file is decides; an ending that says otherwise is told, no ending at all is fine."""
-    assert await rejected(tmp_path, plain(), "a.md") == "docx_name"
-    assert await rejected(tmp_path, plain(), "a.docm") == "docx_name"
-    assert (await read(tmp_path, plain(), "guide")).title == "ساعت کاری"
+    assert await rejected(tmp_path, "a.md", plain()) == "docx_name"
+    assert await rejected(tmp_path, "a.docm", plain()) == "docx_name"
+    assert (await read(tmp_path, "guide", plain())).title == "ساعت کاری"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +89,7 @@ async def test_other_kinds(tmp_path: Path, kind: bytes, code: str) -> None:
 
     other = changed(plain(), {"[Content_Types].xml": lambda types: types.replace(word, kind)})
 
-    assert await rejected(tmp_path, other) == code
+    assert await rejected(tmp_path, NAME, other) == code
 
 
 IMAGE = b"""<w:p><w:r><w:drawing><wp:inline xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing">
@@ -131,7 +121,7 @@ async def test_nothing_is_fetched(tmp_path: Path) -> None:
                 BODY: lambda xml: xml.replace(b"<w:body>", b"<w:body>" + IMAGE),
             },
         )
-        document = await read(tmp_path, linked)
+        document = await read(tmp_path, NAME, linked)
 
     assert [section.text for section in document.sections] == ["فروشگاه از ۹ تا ۲۱ باز است."]
     assert asked == []
@@ -142,4 +132,4 @@ async def test_only_text_is_unpacked(tmp_path: Path) -> None:
     stuffed = changed(plain(), {"word/media/image1.png": b"x" * 1000, "word/embeddings/a.docx": plain()})
     broken = stuffed.replace(b"word/media/image1.png", b"word/media/image2.png", 1)
 
-    assert (await read(tmp_path, broken)).title == "ساعت کاری"
+    assert (await read(tmp_path, NAME, broken)).title == "ساعت کاری"

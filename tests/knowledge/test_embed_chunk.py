@@ -56,10 +56,7 @@ async def client(
         redis_url=SecretStr(valkey),
         sink=broker.url,
         vectors_path=tmp_path / "vectors",
-        objects_url=object_store.endpoint,
-        objects_bucket=object_store.bucket,
-        aws_access_key_id=SecretStr(object_store.access_key),
-        aws_secret_access_key=SecretStr(object_store.secret_key),
+        **object_store.settings,
     )
     await function.start(settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(function), base_url="http://embed-chunk") as client:

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.knowledge.documents import Document, DocumentRejected, read_document
 from shared.text.persian import clean
 from tests.knowledge.conftest import Library
+from tests.knowledge.files import read, rejected
 from tests.knowledge.made_pdfs import Drawn, Objects, drawn, one_page, printed
 
+NAME = "a.pdf"
 GUIDE = Path(__file__).with_name("guide.fa.html").read_text()
 
 
@@ -25,25 +26,13 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return printed(GUIDE, tmp_path_factory.mktemp("guide") / "print", title="راهنمای مشتریان")
 
 
-async def read(tmp_path: Path, content: bytes, name: str = "a.pdf") -> Document:
-    path = tmp_path / "upload"
-    path.write_bytes(content)
-    return await read_document(path, name)
-
-
-async def rejected(tmp_path: Path, content: bytes, name: str = "a.pdf") -> str:
-    with pytest.raises(DocumentRejected) as refused:
-        await read(tmp_path, content, name)
-    return refused.value.code
-
-
 async def texts(tmp_path: Path, content: bytes) -> list[str]:
-    return [section.text for section in (await read(tmp_path, content)).sections]
+    return [section.text for section in (await read(tmp_path, NAME, content)).sections]
 
 
 async def test_persian_print(tmp_path: Path, guide: bytes) -> None:
     """A browser's Persian PDF comes out as it was written: pages, paragraphs, half-spaces, numbers, Latin, tables."""
-    document = await read(tmp_path, guide)
+    document = await read(tmp_path, NAME, guide)
     first, second, third, fourth = document.sections
 
     assert document.title == "راهنمای مشتریان"
@@ -117,7 +106,7 @@ async def test_english(tmp_path: Path) -> None:
     words = "We take goods back within seven days of delivery if the seal is whole and the invoice is there"
     body = f"<p style='font-size: 40px'>{' '.join([words] * 6)}, said the shop. Then we refund.</p>"
 
-    document = await read(tmp_path, printed(body, tmp_path / "print", lang="en", title="Customer guide"))
+    document = await read(tmp_path, NAME, printed(body, tmp_path / "print", lang="en", title="Customer guide"))
 
     assert document.title == "Customer guide"
     assert [section.place[0] for section in document.sections] == ["p1", "p2"][: len(document.sections)]
@@ -216,14 +205,14 @@ async def test_scanned(tmp_path: Path) -> None:
     objects.add(f"{IMAGE}\nstream\n0\nendstream")
     scan = one_page(b"q 500 0 0 700 50 50 cm /I Do Q", resources="/XObject << /I 1 0 R >>", objects=objects)
 
-    assert await rejected(tmp_path, scan) == "scanned"
-    assert await rejected(tmp_path, one_page(b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI")) == "scanned"
-    assert await rejected(tmp_path, one_page(b"0 0 10 10 re f")) == "empty"
+    assert await rejected(tmp_path, NAME, scan) == "scanned"
+    assert await rejected(tmp_path, NAME, one_page(b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI")) == "scanned"
+    assert await rejected(tmp_path, NAME, one_page(b"0 0 10 10 re f")) == "empty"
 
 
 async def test_unknown_letters(tmp_path: Path) -> None:
     """A PDF that does not tell which letters it draws is refused, instead of read as other letters."""
-    assert await rejected(tmp_path, drawn([Drawn(60, 700, "ساعت کاری")], tells=False)) == "letters"
+    assert await rejected(tmp_path, NAME, drawn([Drawn(60, 700, "ساعت کاری")], tells=False)) == "letters"
 
 
 @pytest.mark.parametrize(
@@ -232,17 +221,17 @@ async def test_unknown_letters(tmp_path: Path) -> None:
 )
 async def test_title(tmp_path: Path, told: str, title: str) -> None:
     """A title is kept, a file's name or a program's default is none."""
-    assert (await read(tmp_path, drawn([Drawn(60, 700, "x y")], title=told))).title == title
+    assert (await read(tmp_path, NAME, drawn([Drawn(60, 700, "x y")], title=told))).title == title
 
 
 async def test_names(tmp_path: Path) -> None:
     """What the file is decides; an ending that says otherwise is told, no ending at all is fine."""
     pdf = drawn([Drawn(60, 700, "hello")])
 
-    assert await rejected(tmp_path, pdf, "a.md") == "pdf_name"
-    assert await rejected(tmp_path, b"# hello", "a.pdf") == "other_name"
-    assert (await read(tmp_path, b"junk of a mail server\n" + pdf)).sections[0].text == "hello"
-    assert (await read(tmp_path, pdf, "scan")).sections[0].text == "hello"
+    assert await rejected(tmp_path, "a.md", pdf) == "pdf_name"
+    assert await rejected(tmp_path, "a.pdf", b"# hello") == "other_name"
+    assert (await read(tmp_path, NAME, b"junk of a mail server\n" + pdf)).sections[0].text == "hello"
+    assert (await read(tmp_path, "scan", pdf)).sections[0].text == "hello"
 
 
 async def test_others_pay_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from local.machine.schema import DatabaseUrls
-from shared.store import handover, leases, parts, taking_in, turns
+from shared.store import conversations, handover, leases, parts, taking_in, turns
 from shared.store.leases import Lease
 from shared.store.parts import Claim
 from shared.store.taking_in import NewMessage, Taken
@@ -205,3 +205,20 @@ async def test_outcome_of_a_lapsed_claim(scene: Scene) -> None:
         columns = "state, maybe_twice, provider_id, provider_id_again"
         row = await (await db.execute(f"SELECT {columns} FROM outbound_parts")).fetchone()
     assert row == ("accepted", True, "first", "second")
+
+
+async def test_history_holds_words_said_outside(scene: Scene) -> None:
+    """The bot that goes on after a person in the provider's app knows what that person said."""
+    async with scene.stores["xin_deliver"].tenant(scene.tenant.id) as db:
+        await handover.speak_outside(
+            db, scene.tenant.id, scene.conversation, key="e1", text="فردا می‌رسد", at=None, resume_minutes=0
+        )
+    async with scene.stores["xin_ingress"].connection() as db:
+        await scene.message(db, "2")
+    await in_tenant(scene, "xin_console", lambda db: handover.release(db, scene.conversation))
+    lease = await scene.lease()
+
+    found = await in_tenant(scene, "xin_orchestrate", lambda db: conversations.read_open(db, lease))
+
+    assert [(said.role, said.text) for said in found.before] == [("customer", "سلام"), ("operator", "فردا می‌رسد")]
+    assert [said.text for said in found.waiting] == ["سلام"]
